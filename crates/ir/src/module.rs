@@ -1,0 +1,364 @@
+//! Modules, functions, classes, symbols: what one source file declares.
+
+use crate::expr::id;
+use crate::{Arg, CallId, Defs, Event, Expr, ExprId, ListId, Name, Role, Span};
+use rustc_hash::FxHashMap;
+
+id!(
+    /// A function of a module; 0 is the module's own body.
+    FunctionId
+);
+id!(
+    /// A class of a module.
+    ClassId
+);
+id!(
+    /// A symbol of a function: a name that the function binds.
+    SymbolId
+);
+id!(
+    /// One binding of a symbol, in [`Module::bindings`].
+    BindingId
+);
+
+/// What a body belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FunctionKind {
+    /// A module's body: runs when the module is imported.
+    Module,
+    /// The body of a class: runs where the class is defined; its symbols are the class's attributes.
+    ClassBody,
+    /// A named function or method.
+    Function,
+    /// An anonymous function.
+    Lambda,
+}
+
+/// A body that says nothing about what an implementation would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stub {
+    /// A real body.
+    No,
+    /// Nothing but documentation, `pass` or `...`.
+    Empty,
+    /// Raises "not implemented".
+    NotImplemented,
+}
+
+/// How a parameter takes its argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    /// By position only.
+    Positional,
+    /// By position or name.
+    Normal,
+    /// By name only.
+    Named,
+    /// All further positional arguments.
+    Rest,
+    /// All further named arguments.
+    RestNamed,
+}
+
+/// A parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: Name,
+    /// How it takes its argument.
+    pub kind: ParamKind,
+    /// Its declared type.
+    pub annotation: Option<ExprId>,
+    /// Its default.
+    pub default: Option<ExprId>,
+}
+
+/// How a symbol gets a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BindingKind {
+    /// A module: the absolute dotted path of what the name stands for.
+    Import(Name),
+    /// A member of a module: absolute path of the module, and the member.
+    ImportMember(Name, Name),
+    /// A function defined here.
+    Function(FunctionId),
+    /// A class defined here.
+    Class(ClassId),
+    /// The parameter with this position in [`Function::params`].
+    Param(u32),
+    /// A value.
+    Value(ExprId),
+    /// A declared type, and the value when there is one.
+    Typed(ExprId, Option<ExprId>),
+    /// An element of what is iterated.
+    Element(ExprId),
+    /// An element of what is iterated asynchronously.
+    ElementAsync(ExprId),
+    /// The part of a value at this position (of a sequence taken apart).
+    Part(ExprId, u32),
+    /// What a context manager gives.
+    Context(ExprId),
+    /// What an asynchronous context manager gives.
+    ContextAsync(ExprId),
+    /// A caught exception of this type.
+    Caught(Option<ExprId>),
+    /// The old value changed in place by this operand.
+    Modified(ExprId),
+    /// Bound by a pattern.
+    Pattern(ExprId),
+    /// Unbound.
+    Deleted,
+    /// A type alias or type parameter, with its bound or value.
+    TypeAlias(Option<ExprId>),
+    /// Something that says nothing about the value.
+    Opaque,
+}
+
+/// One binding.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// The symbol.
+    pub symbol: SymbolId,
+    /// The function whose symbol it is.
+    pub owner: FunctionId,
+    /// How.
+    pub kind: BindingKind,
+    /// Where the name stands.
+    pub span: Span,
+}
+
+/// A name that a function binds.
+#[derive(Clone, Debug)]
+pub struct Symbol {
+    /// The name.
+    pub name: Name,
+    /// Its bindings in source order.
+    pub bindings: Vec<BindingId>,
+    /// The function declares it to be the module's (`global`).
+    pub is_global: bool,
+    /// The function declares it to be an enclosing function's (`nonlocal`).
+    pub is_nonlocal: bool,
+}
+
+/// An assignment to a member of the instance, found in a method.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The member.
+    pub name: Name,
+    /// The method.
+    pub function: FunctionId,
+    /// What is assigned.
+    pub kind: BindingKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// A function, or any other body of code.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its own name; empty for a module, `<lambda>` for a lambda.
+    pub name: Name,
+    /// Dotted path within the module.
+    pub qualified: Name,
+    /// What it belongs to.
+    pub kind: FunctionKind,
+    /// Declared asynchronous: a call gives a coroutine (or an asynchronous generator).
+    pub is_async: bool,
+    /// Has a `yield`.
+    pub is_generator: bool,
+    /// The body it is defined in; none for a module.
+    pub parent: Option<FunctionId>,
+    /// The class in whose body it stands directly; for a class body, that class.
+    pub class: Option<ClassId>,
+    /// Parameters in order.
+    pub params: Vec<Param>,
+    /// Decorators, outermost first.
+    pub decorators: Vec<ExprId>,
+    /// Declared return type.
+    pub returns: Option<ExprId>,
+    /// What the body is worth as evidence.
+    pub stub: Stub,
+    /// Symbols that the body binds.
+    pub symbols: Vec<Symbol>,
+    /// From name to symbol.
+    pub symbol_of: FxHashMap<Name, SymbolId>,
+    /// What the body does.
+    pub events: Vec<Event>,
+    /// Values that it returns.
+    pub return_values: Vec<ExprId>,
+    /// The whole definition, decorators aside.
+    pub span: Span,
+    /// Where its name stands; for nameless bodies an empty span at their start.
+    pub name_span: Span,
+}
+
+/// A class.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Its own name.
+    pub name: Name,
+    /// Dotted path within the module.
+    pub qualified: Name,
+    /// Its body.
+    pub body: FunctionId,
+    /// Base classes, type arguments included.
+    pub bases: Vec<ExprId>,
+    /// Named class arguments (metaclass and the like).
+    pub arguments: Vec<(Name, ExprId)>,
+    /// Decorators.
+    pub decorators: Vec<ExprId>,
+    /// Type parameters with their bounds.
+    pub type_params: Vec<(Name, Option<ExprId>)>,
+    /// Members that methods assign.
+    pub fields: Vec<Field>,
+    /// The whole definition.
+    pub span: Span,
+    /// Where its name stands.
+    pub name_span: Span,
+}
+
+/// A comment that is addressed to the analyser.
+#[derive(Clone, Debug)]
+pub struct Comment {
+    /// Where it stands.
+    pub span: Span,
+    /// Its text, the comment sign and surrounding blanks taken off.
+    pub text: Box<str>,
+    /// Nothing but blanks stands before it on its line.
+    pub own_line: bool,
+}
+
+/// Something that the parser could not read.
+#[derive(Clone, Debug)]
+pub struct SyntaxProblem {
+    /// Where.
+    pub span: Span,
+    /// Why, in the parser's words.
+    pub message: String,
+}
+
+/// One source file, lowered.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Absolute dotted name.
+    pub name: Name,
+    /// It is a package's own file, so that its relative imports count from itself.
+    pub is_package: bool,
+    /// Its cells run on an event loop of their own (a notebook): top-level suspension is allowed.
+    pub own_loop: bool,
+    /// Expressions, children before parents.
+    pub exprs: Vec<Expr>,
+    /// Where each expression stands.
+    pub spans: Vec<Span>,
+    /// The expression that holds each; its own id for one that none holds.
+    pub parents: Vec<ExprId>,
+    /// What becomes of each expression's value.
+    pub roles: Vec<Role>,
+    /// Members of lists, one run a list.
+    pub lists: Vec<ExprId>,
+    /// Arguments of all calls, one run a call.
+    pub args: Vec<Arg>,
+    /// For each call: its run in `args`.
+    pub calls: Vec<(u32, u32)>,
+    /// Functions; 0 is the module's body.
+    pub functions: Vec<Function>,
+    /// Classes.
+    pub classes: Vec<Class>,
+    /// All bindings.
+    pub bindings: Vec<Binding>,
+    /// Runs that [`Defs::Several`] points into.
+    pub def_lists: Vec<BindingId>,
+    /// Modules whose public names are all imported.
+    pub star_imports: Vec<Name>,
+    /// The names that the module exports, when it says so.
+    pub exports: Option<Vec<Name>>,
+    /// Comments for the analyser.
+    pub comments: Vec<Comment>,
+    /// What could not be parsed.
+    pub problems: Vec<SyntaxProblem>,
+    /// Byte offset of each line's first byte.
+    pub line_starts: Vec<u32>,
+}
+
+impl Module {
+    /// A module with nothing in it but its (empty) body.
+    pub fn empty(name: Name) -> Self {
+        Self {
+            name,
+            is_package: false,
+            own_loop: false,
+            exprs: Vec::new(),
+            spans: Vec::new(),
+            parents: Vec::new(),
+            roles: Vec::new(),
+            lists: Vec::new(),
+            args: Vec::new(),
+            calls: Vec::new(),
+            functions: Vec::new(),
+            classes: Vec::new(),
+            bindings: Vec::new(),
+            def_lists: Vec::new(),
+            star_imports: Vec::new(),
+            exports: None,
+            comments: Vec::new(),
+            problems: Vec::new(),
+            line_starts: vec![0],
+        }
+    }
+
+    /// The expression.
+    pub fn expr(&self, id: ExprId) -> Expr {
+        self.exprs[id.index()]
+    }
+
+    /// Where the expression stands.
+    pub fn span(&self, id: ExprId) -> Span {
+        self.spans[id.index()]
+    }
+
+    /// What becomes of the expression's value.
+    pub fn role(&self, id: ExprId) -> Role {
+        self.roles[id.index()]
+    }
+
+    /// The expression that holds this one.
+    pub fn parent(&self, id: ExprId) -> Option<ExprId> {
+        let parent = self.parents[id.index()];
+        (parent != id).then_some(parent)
+    }
+
+    /// The members of a list.
+    pub fn list(&self, list: ListId) -> &[ExprId] {
+        &self.lists[list.start as usize..(list.start + list.len) as usize]
+    }
+
+    /// The arguments of a call.
+    pub fn args(&self, call: CallId) -> &[Arg] {
+        let (start, len) = self.calls[call.index()];
+        &self.args[start as usize..(start + len) as usize]
+    }
+
+    /// The function.
+    pub fn function(&self, id: FunctionId) -> &Function {
+        &self.functions[id.index()]
+    }
+
+    /// The class.
+    pub fn class(&self, id: ClassId) -> &Class {
+        &self.classes[id.index()]
+    }
+
+    /// The bindings that a read may see.
+    pub fn defs<'a>(&'a self, defs: &'a Defs) -> &'a [BindingId] {
+        match defs {
+            Defs::Outer | Defs::Nothing => &[],
+            Defs::One(binding) => std::slice::from_ref(binding),
+            Defs::Several(start, len) => &self.def_lists[*start as usize..(*start + *len) as usize],
+        }
+    }
+
+    /// The line of an offset, from 1.
+    pub fn line(&self, offset: u32) -> u32 {
+        self.line_starts.partition_point(|start| *start <= offset) as u32
+    }
+}

@@ -1,0 +1,5 @@
+//! Findings, suppressions and one renderer a format.
+
+mod finding;
+
+pub use finding::*;

@@ -1,0 +1,1 @@
+//! Does it await everything it starts?

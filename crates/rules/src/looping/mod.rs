@@ -1,0 +1,1 @@
+//! Who owns the event loop, and who holds it up?
