@@ -110,8 +110,10 @@ pub enum BindingKind {
     Pattern(ExprId),
     /// Unbound.
     Deleted,
-    /// A type alias or type parameter, with its bound or value.
-    TypeAlias(Option<ExprId>),
+    /// A type alias, with what it stands for.
+    TypeAlias(ExprId),
+    /// A type parameter, with its bound.
+    TypeParameter(Option<ExprId>),
     /// Something that says nothing about the value.
     Opaque,
 }
@@ -123,6 +125,8 @@ pub struct Binding {
     pub symbol: SymbolId,
     /// The function whose symbol it is.
     pub owner: FunctionId,
+    /// The function in which it happens: another one when it is declared `global` or `nonlocal`.
+    pub within: FunctionId,
     /// How.
     pub kind: BindingKind,
     /// Where the name stands.

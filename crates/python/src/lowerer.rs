@@ -144,7 +144,7 @@ impl Lowerer {
         let owner = self.owner_of(name);
         let symbol = self.symbol(owner, name);
         let id = BindingId(self.module.bindings.len() as u32);
-        self.module.bindings.push(Binding { symbol, owner, kind, span });
+        self.module.bindings.push(Binding { symbol, owner, within: self.current(), kind, span });
         self.module.functions[owner.index()].symbols[symbol.index()].bindings.push(id);
         self.event(Event::Bind(id));
         id

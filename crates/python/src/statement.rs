@@ -65,7 +65,7 @@ impl Lowerer {
             Stmt::TypeAlias(alias) => {
                 let value = self.annotation(&alias.value);
                 if let Ast::Name(name) = &*alias.name {
-                    self.bind(Name::new(&name.id), BindingKind::TypeAlias(Some(value)), span(alias.name.range()));
+                    self.bind(Name::new(&name.id), BindingKind::TypeAlias(value), span(alias.name.range()));
                 }
             }
             Stmt::Break(_) => self.event(Event::Break),
@@ -387,7 +387,7 @@ impl Lowerer {
                 ast::TypeParam::ParamSpec(var) => (&var.name, None),
             };
             let bound = bound.map(|bound| self.annotation(bound));
-            self.bind(Name::new(name), BindingKind::TypeAlias(bound), span(name.range));
+            self.bind(Name::new(name), BindingKind::TypeParameter(bound), span(name.range));
             lowered.push((Name::new(name), bound));
         }
         lowered
