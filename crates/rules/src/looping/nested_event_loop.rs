@@ -5,7 +5,8 @@
 //! ## What it is
 //! A thread runs one event loop at a time. `asyncio.run`, `asyncio.Runner.run`, `loop.run_until_complete`,
 //! `loop.run_forever`, `anyio.run` and `trio.run` each start one and return when it has finished. Called while a
-//! loop runs in the same thread they raise at once, and the coroutine that they were given never runs.
+//! loop runs in the same thread they raise at once, and the coroutine that they were given never runs. (`trio.run`
+//! notices only a loop of trio; inside an asyncio loop it does not raise, and blocks that loop until it is done.)
 //!
 //! The call rarely stands in the async function itself. It sits in a plain helper, written "for synchronous
 //! callers", and is reached through any number of plain functions, methods, properties, constructors and modules
