@@ -129,6 +129,8 @@
 //! - `TypeError: 'coroutine' object does not support the asynchronous context manager protocol`: `async with f()` where
 //!   `async with await f()` was meant.
 //! - `TypeError: 'coroutine' object does not support the context manager protocol`: `with f()`.
+//! - `ValueError: [TypeError("'coroutine' object is not iterable"), …]`:
+//!   FastAPI's encoder was given the coroutine as an answer.
 //! - `<coroutine object … at 0x…>`: in a log line, a page or a file.
 //!
 //! ## The mutation that introduces it

@@ -115,16 +115,12 @@
 //! - Plain pass-through: the wrapper does something before the call, or only registers, and surrounds nothing.
 //! - Decorators that are applied to plain functions only.
 //! - Async wrappers that await; wrappers whose blocks end before the call.
-//! - A `try` around the call whose handlers are about making the coroutine (a `TypeError` of wrong arguments) in
-//!   code that awaits the result elsewhere under a handler of its own is still reported: the block cannot see the
-//!   work.
 //!
 //! ## Symptoms
 //! - `RuntimeWarning: coroutine '…' was never awaited`: a framework took the wrapper for a plain function and
 //!   dropped the result.
 //! - `TypeError: Object of type coroutine is not JSON serializable`: the same, with the result sent as an answer.
-//! - `ValueError: [TypeError("'coroutine' object is not iterable"), TypeError('vars() argument must have __dict__
-//!   attribute')]`: the same, in FastAPI's encoder.
+//! - `ValueError: [TypeError("'coroutine' object is not iterable"), …]`: the same, in FastAPI's encoder.
 //! - `Task exception was never retrieved`: the exception passed the wrapper's handler in a task.
 //!
 //! ## The mutation that introduces it
