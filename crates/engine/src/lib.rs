@@ -13,7 +13,8 @@ pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
-use racewalk_link::Settings;
+use racewalk_ir::{Module, Name};
+use racewalk_link::{FileNames, Reach, Settings};
 use racewalk_models::Models;
 use racewalk_project::{Disk, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
@@ -152,19 +153,45 @@ impl Engine {
         (self.on_stage)(Stage::Reading(project.files.len()));
         let lowered = lower::lower(disk, &project.files);
         let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
-        Ok(self.judge(&check, lowered))
+        let models = load_models(disk, &project, &lowered.modules)?;
+        Ok(self.judge(&check, lowered, models))
     }
 
-    fn judge(&self, check: &present::Check<'_>, lowered: lower::Lowered) -> Outcome {
+    fn judge(&self, check: &present::Check<'_>, lowered: lower::Lowered, models: Models) -> Outcome {
         (self.on_stage)(Stage::Linking);
         let lower::Lowered { units, modules, skipped } = lowered;
         let reported = units.iter().map(|unit| check.file(unit).reported).collect();
-        let settings = Settings { language_version: check.project.python_version };
-        let program = racewalk_link::link(modules, reported, Models::default(), &settings);
+        let names = units.iter().map(|unit| file_names(check.file(unit))).collect();
+        let settings = Settings { language_version: check.project.python_version, names };
+        let program = racewalk_link::link(modules, reported, models, settings);
         let rules = check.selection.to_run();
         (self.on_stage)(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&program, &rules);
         (self.on_stage)(Stage::Reporting);
         check.outcome(&program, &units, found, skipped)
+    }
+}
+
+/// The models of the libraries that the modules import, and the project's own.
+fn load_models(disk: &Disk, project: &racewalk_project::Project, modules: &[Module]) -> Result<Models, Failure> {
+    let roots = modules.iter().flat_map(|module| &module.imports).map(|path| Name::new(path.first_segment())).collect();
+    let own = |path: &PathBuf| {
+        let shown = path.display().to_string();
+        let text = disk.read_text(path).map_err(|reason| Failure(format!("{shown}: {reason}")))?;
+        Ok((shown, text))
+    };
+    let own = project.config.models.iter().map(own).collect::<Result<Vec<_>, Failure>>()?;
+    Models::load("python", &roots, &own).map_err(Failure)
+}
+
+fn file_names(file: &racewalk_project::SourceFile) -> FileNames {
+    let reach = |reach| match reach {
+        racewalk_project::Reach::Anywhere => Reach::Anywhere,
+        racewalk_project::Reach::Unclaimed => Reach::Unclaimed,
+        racewalk_project::Reach::Beneath => Reach::Beneath,
+    };
+    FileNames {
+        names: file.names.iter().map(|name| (Name::new(&name.text), reach(name.reach))).collect(),
+        project: file.project,
     }
 }
