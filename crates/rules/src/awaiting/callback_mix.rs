@@ -40,7 +40,7 @@
 //!
 //! async def main(prices: Prices) -> None:
 //!     print(prices.price("pen"))
-//!     await asyncio.sleep(1)
+//!     await asyncio.gather(*prices.pending)
 //! ```
 //!
 //! ## What one observes

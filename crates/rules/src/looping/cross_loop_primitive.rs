@@ -17,18 +17,17 @@
 //! import threading
 //!
 //! lock = asyncio.Lock()
-//! totals: dict[str, int] = {}
 //!
 //!
-//! async def add(key: str) -> None:
+//! async def append(line: str) -> None:
 //!     async with lock:
-//!         known = totals.get(key, 0)
+//!         print("begin", line)
 //!         await asyncio.sleep(0)
-//!         totals[key] = known + 1
+//!         print("end", line)
 //!
 //!
 //! def worker() -> None:
-//!     asyncio.run(add("a"))
+//!     asyncio.run(append("x"))
 //!
 //!
 //! def main() -> None:
@@ -63,19 +62,18 @@
 //! import asyncio
 //!
 //!
-//! async def add(lock: asyncio.Lock, totals: dict[str, int], key: str) -> None:
+//! async def append(lock: asyncio.Lock, line: str) -> None:
 //!     async with lock:
-//!         known = totals.get(key, 0)
+//!         print("begin", line)
 //!         await asyncio.sleep(0)
-//!         totals[key] = known + 1
+//!         print("end", line)
 //!
 //!
 //! async def main() -> None:
 //!     lock = asyncio.Lock()
-//!     totals: dict[str, int] = {}
 //!     async with asyncio.TaskGroup() as group:
 //!         for _ in range(4):
-//!             group.create_task(add(lock, totals, "a"))
+//!             group.create_task(append(lock, "x"))
 //!
 //!
 //! if __name__ == "__main__":

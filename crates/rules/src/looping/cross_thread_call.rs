@@ -31,7 +31,7 @@
 //!
 //!
 //! async def main() -> None:
-//!     queue: asyncio.Queue[float] = asyncio.Queue()
+//!     queue: asyncio.Queue[float] = asyncio.Queue(maxsize=100)
 //!     Sensor(queue).start()
 //!     while True:
 //!         print(await queue.get())
@@ -74,7 +74,7 @@
 //!
 //!
 //! async def main() -> None:
-//!     queue: asyncio.Queue[float] = asyncio.Queue()
+//!     queue: asyncio.Queue[float] = asyncio.Queue(maxsize=100)
 //!     Sensor(queue, asyncio.get_running_loop()).start()
 //!     while True:
 //!         print(await queue.get())

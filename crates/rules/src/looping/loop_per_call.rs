@@ -63,14 +63,13 @@
 //!         return response.json()
 //!
 //!
-//! async def report(items: list[str]) -> list[dict]:
+//! async def report(item: str) -> dict:
 //!     async with httpx.AsyncClient(base_url="https://catalog.example", timeout=5) as http:
-//!         catalog = Catalog(http)
-//!         return [await catalog.load(item) for item in items]
+//!         return await Catalog(http).load(item)
 //!
 //!
 //! if __name__ == "__main__":
-//!     asyncio.run(report(["pen"]))
+//!     asyncio.run(report("pen"))
 //! ```
 //!
 //! ## Fixes that do not work
