@@ -163,6 +163,8 @@ def deep_syntax():
     for name, head in (("functions", "async def f():"), ("classes", "class C:"), ("if", "if x:"), ("for", "for x in y:"), ("while", "while x:"), ("with", "async with x:"),
                        ("match", None), ("try", None)):
         wrap[f"deep-block-{name}"] = {"a.py": nested(head or {"match": "match x:\n case y:", "try": "try:"}[name], 100), "b.py": nested(head or "try:", 2000)}
+    for name, head in (("functions", "async def f():"), ("if", "if x:")):
+        wrap[f"deepest-block-{name}"] = {"a.py": nested(head, n)}
     wrap["deep-generics"] = {"a.py": "x: " + "list[" * n + "int" + "]" * n}
     wrap["deep-pattern"] = {"a.py": "match x:\n    case " + "[" * n + "a" + "]" * n + ":\n        pass\n"}
     wrap["string-annotation"] = {"a.py": "x: '" + "list[" * n + "int" + "]" * n + "'\n"}
