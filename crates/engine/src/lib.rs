@@ -3,6 +3,7 @@
 mod explain;
 mod fingerprint;
 mod lower;
+mod models;
 mod present;
 mod selection;
 mod suppress;
@@ -13,9 +14,10 @@ pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
+use racewalk_ir::Name;
 use racewalk_link::Settings;
 use racewalk_models::Models;
-use racewalk_project::{Disk, Vocabulary, discover, paths};
+use racewalk_project::{Disk, Reach, SourceFile, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
 use selection::Selection;
 use std::path::PathBuf;
@@ -151,20 +153,27 @@ impl Engine {
         let selection = Selection::new(&self.rules, options, &project.config);
         (self.on_stage)(Stage::Reading(project.files.len()));
         let lowered = lower::lower(disk, &project.files);
+        let models = models::load(disk, &project.config.models, &lowered.modules, &options.working_directory)?;
         let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
-        Ok(self.judge(&check, lowered))
+        Ok(self.judge(&check, lowered, models))
     }
 
-    fn judge(&self, check: &present::Check<'_>, lowered: lower::Lowered) -> Outcome {
+    fn judge(&self, check: &present::Check<'_>, lowered: lower::Lowered, models: Models) -> Outcome {
         (self.on_stage)(Stage::Linking);
         let lower::Lowered { units, modules, skipped } = lowered;
         let reported = units.iter().map(|unit| check.file(unit).reported).collect();
-        let settings = Settings { language_version: check.project.python_version };
-        let program = racewalk_link::link(modules, reported, Models::default(), &settings);
+        let alternative_names = units.iter().map(|unit| alternative_names(check.file(unit))).collect();
+        let settings = Settings { language_version: check.project.python_version, alternative_names };
+        let program = racewalk_link::link(modules, reported, models, settings);
         let rules = check.selection.to_run();
         (self.on_stage)(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&program, &rules);
         (self.on_stage)(Stage::Reporting);
         check.outcome(&program, &units, found, skipped)
     }
+}
+
+fn alternative_names(file: &SourceFile) -> Vec<Name> {
+    let others = file.names.iter().skip(1).filter(|name| name.reach == Reach::Anywhere);
+    others.map(|name| Name::new(&name.text)).collect()
 }

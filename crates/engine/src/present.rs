@@ -78,7 +78,7 @@ impl Check<'_> {
             by_file.entry(raw.at.file).or_default().push(raw);
         }
         let mut kept = Vec::new();
-        for (index, module) in view.program.modules.iter().enumerate() {
+        for (index, module) in view.program.modules().iter().enumerate() {
             let file = FileId(index as u32);
             let mut findings = by_file.remove(&file).unwrap_or_default();
             if view.program.reported[index] && suppress::has_suppressions(module) {
@@ -96,7 +96,7 @@ impl Check<'_> {
         let mut summary = Summary { findings, ..Summary::default() };
         summary.skipped = self.project.skipped.iter().cloned().chain(unread).collect();
         let mut last_file = None;
-        for (unit, module) in units.iter().zip(&program.modules).filter(|(unit, _)| self.file(unit).reported) {
+        for (unit, module) in units.iter().zip(program.modules()).filter(|(unit, _)| self.file(unit).reported) {
             summary.files += usize::from(last_file.replace(unit.file) != Some(unit.file));
             summary.lines += unit.lines;
             let functions = module.functions.iter().filter(|function| function.kind == FunctionKind::Function);
@@ -139,7 +139,7 @@ fn needed(program: &Program, found: &[Raw]) -> FxHashSet<u32> {
     let places =
         found.iter().flat_map(|raw| std::iter::once(raw.at).chain(raw.related.iter().map(|(place, _)| *place)));
     let mut needed: FxHashSet<u32> = places.map(|place| place.file.0).collect();
-    let modules = program.modules.iter().zip(&program.reported).enumerate();
+    let modules = program.modules().iter().zip(&program.reported).enumerate();
     let suppressing = modules.filter(|(_, (module, reported))| **reported && suppress::has_suppressions(module));
     needed.extend(suppressing.map(|(index, _)| index as u32));
     needed
@@ -234,7 +234,7 @@ impl<'a> View<'a> {
 
     fn hop(&self, hop: racewalk_rules::Hop) -> Hop {
         let unit = hop.at.file.0 as usize;
-        let line = self.program.modules[unit].line(hop.at.span.start);
+        let line = self.program.modules()[unit].line(hop.at.span.start);
         Hop {
             symbol: hop.symbol,
             path: self.file(hop.at.file).shown.clone(),

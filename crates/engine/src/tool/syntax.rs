@@ -35,7 +35,7 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(program: &Program, found: &mut Vec<Finding>) {
-    for (index, module) in program.modules.iter().enumerate() {
+    for (index, module) in program.modules().iter().enumerate() {
         if let Some(problem) = module.problems.first() {
             let at = Place { file: FileId(index as u32), span: problem.span };
             let message = format!("this cannot be parsed: {}", problem.message);
