@@ -15,9 +15,9 @@ pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
 use racewalk_ir::Name;
-use racewalk_link::Settings;
+use racewalk_link::{FileNames, Reach, Settings};
 use racewalk_models::Models;
-use racewalk_project::{Disk, Reach, SourceFile, Vocabulary, discover, paths};
+use racewalk_project::{Disk, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
 use selection::Selection;
 use std::path::PathBuf;
@@ -153,8 +153,8 @@ impl Engine {
         let selection = Selection::new(&self.rules, options, &project.config);
         (self.on_stage)(Stage::Reading(project.files.len()));
         let lowered = lower::lower(disk, &project.files);
-        let models = models::load(disk, &project.config.models, &lowered.modules, &options.working_directory)?;
         let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
+        let models = models::load(disk, &project.config.models, &lowered.modules, &options.working_directory)?;
         Ok(self.judge(&check, lowered, models))
     }
 
@@ -162,8 +162,8 @@ impl Engine {
         (self.on_stage)(Stage::Linking);
         let lower::Lowered { units, modules, skipped } = lowered;
         let reported = units.iter().map(|unit| check.file(unit).reported).collect();
-        let alternative_names = units.iter().map(|unit| alternative_names(check.file(unit))).collect();
-        let settings = Settings { language_version: check.project.python_version, alternative_names };
+        let names = units.iter().map(|unit| file_names(check.file(unit))).collect();
+        let settings = Settings { language_version: check.project.python_version, names };
         let program = racewalk_link::link(modules, reported, models, settings);
         let rules = check.selection.to_run();
         (self.on_stage)(Stage::Judging(rules.len()));
@@ -173,7 +173,14 @@ impl Engine {
     }
 }
 
-fn alternative_names(file: &SourceFile) -> Vec<Name> {
-    let others = file.names.iter().skip(1).filter(|name| name.reach == Reach::Anywhere);
-    others.map(|name| Name::new(&name.text)).collect()
+fn file_names(file: &racewalk_project::SourceFile) -> FileNames {
+    let reach = |reach| match reach {
+        racewalk_project::Reach::Anywhere => Reach::Anywhere,
+        racewalk_project::Reach::Unclaimed => Reach::Unclaimed,
+        racewalk_project::Reach::Beneath => Reach::Beneath,
+    };
+    FileNames {
+        names: file.names.iter().map(|name| (Name::new(&name.text), reach(name.reach))).collect(),
+        project: file.project,
+    }
 }

@@ -1,6 +1,6 @@
 //! Loading what is known of the libraries that a program uses.
 
-use racewalk_ir::{BindingKind, Module, Name};
+use racewalk_ir::{Module, Name};
 use racewalk_models::Models;
 use racewalk_project::{Disk, Failure, paths};
 use rustc_hash::FxHashSet;
@@ -18,12 +18,5 @@ pub(crate) fn load(disk: &Disk, extra: &[PathBuf], modules: &[Module], working: 
 }
 
 fn import_roots(modules: &[Module]) -> FxHashSet<Name> {
-    let bound = modules.iter().flat_map(|module| &module.bindings).filter_map(|binding| match binding.kind {
-        BindingKind::Import(path) | BindingKind::ImportMember(path, _) => Some(path),
-        _ => None,
-    });
-    let starred = modules.iter().flat_map(|module| module.star_imports.iter().copied());
-    // Few paths are imported, each many times: the set of paths is made first, without looking at their texts.
-    let paths: FxHashSet<Name> = bound.chain(starred).collect();
-    paths.into_iter().map(|path| Name::new(path.first_segment())).collect()
+    modules.iter().flat_map(|module| &module.imports).map(|path| Name::new(path.first_segment())).collect()
 }

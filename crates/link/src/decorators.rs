@@ -17,6 +17,8 @@ pub enum Effect {
     MakesSync,
     /// A call gives a context manager; `true`: asynchronous.
     MakesContext(bool),
+    /// A plain wrapper replaces it, whose calls give something that is not followed.
+    PlainWrapper,
     /// Nothing is known.
     Unknown,
 }
@@ -45,7 +47,7 @@ fn apply(effect: Effect, value: Type, function: FunctionRef, body: &Function) ->
         Effect::MakesAsync => Type::MadeAsync(function),
         Effect::MakesSync => Type::MadeSync(function),
         Effect::MakesContext(is_async) => Type::MadeContext(function, is_async),
-        Effect::Unknown => Type::Unknown(Why::Decorator),
+        Effect::PlainWrapper | Effect::Unknown => Type::Unknown(Why::Decorator),
     }
 }
 
@@ -120,7 +122,7 @@ fn combine(effects: &[Effect]) -> Effect {
         [] => Effect::Unknown,
         [first, rest @ ..] if rest.iter().all(|effect| effect == first) => *first,
         // One wrapper for coroutine functions and one for the others: each keeps its function's colour.
-        mixed if mixed.iter().all(|effect| matches!(effect, Effect::Keeps | Effect::MakesAsync)) => Effect::Keeps,
+        mixed if mixed.contains(&Effect::MakesAsync) && !mixed.contains(&Effect::Unknown) => Effect::Keeps,
         _ => Effect::Unknown,
     }
 }
@@ -154,7 +156,7 @@ fn effect_of_wrapper(module: &Module, decorator: FunctionId, wrapper: FunctionId
     if !body.return_values.is_empty() && body.return_values.iter().all(hands_on) {
         return Effect::Keeps;
     }
-    if runs_wrapped_in_loop(module, body) { Effect::MakesSync } else { Effect::Unknown }
+    if runs_wrapped_in_loop(module, body) { Effect::MakesSync } else { Effect::PlainWrapper }
 }
 
 /// The value is the result of calling the decorated function, directly or through a local.

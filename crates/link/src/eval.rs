@@ -250,9 +250,25 @@ impl<'p> Evaluator<'p> {
         match target {
             Imported::Module(file) => Type::Module(file),
             Imported::Symbol(file, symbol) if file == self.file => self.module_symbol(symbol),
-            Imported::Symbol(file, symbol) => self.read(self.linked.slots[file.index()].symbols[symbol.index()]),
+            Imported::Symbol(file, symbol) => match self.defined(file, symbol) {
+                Some(definition) => definition,
+                None => self.read(self.linked.slots[file.index()].symbols[symbol.index()]),
+            },
             Imported::External(path) => self.external(path),
             Imported::Missing => Type::Unknown(Why::Unbound),
+        }
+    }
+
+    /// A symbol that is bound once, by the definition of a class or of an undecorated function, needs no inference.
+    fn defined(&self, file: FileId, symbol: SymbolId) -> Option<Type> {
+        let module = &self.linked.modules[file.index()];
+        let [binding] = module.function(FunctionId(0)).symbols[symbol.index()].bindings.as_slice() else { return None };
+        match module.bindings[binding.index()].kind {
+            BindingKind::Class(id) => Some(Type::Class(ClassRef { file, id })),
+            BindingKind::Function(id) if module.function(id).decorators.is_empty() => {
+                Some(Type::Function(FunctionRef { file, id }))
+            }
+            _ => None,
         }
     }
 
@@ -303,9 +319,9 @@ impl<'p> Evaluator<'p> {
         let binding = self.module.bindings[id.index()];
         let within = binding.within;
         match binding.kind {
-            BindingKind::Import(path) => self.imported(self.linked.names.module(path)),
+            BindingKind::Import(path) => self.imported(self.linked.names.module(path, self.file)),
             BindingKind::ImportMember(module, name) => {
-                self.imported(self.linked.names.member(&self.linked.modules, module, name))
+                self.imported(self.linked.names.member(&self.linked.modules, self.file, module, name))
             }
             BindingKind::Function(id) => self.function_value(id),
             BindingKind::Class(id) => Type::Class(ClassRef { file: self.file, id }),

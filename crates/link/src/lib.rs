@@ -13,6 +13,7 @@ mod slots;
 mod types;
 
 pub use eval::Evaluator;
+pub use imports::{FileNames, Reach};
 pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why};
 
 use imports::ModuleNames;
@@ -47,13 +48,13 @@ pub struct Program {
 pub struct Settings {
     /// The language version that the project runs on, as (major, minor).
     pub language_version: Option<(u8, u8)>,
-    /// For each module: further dotted names under which it may be imported.
-    pub alternative_names: Vec<Vec<Name>>,
+    /// For each module: further names under which it may be imported.
+    pub names: Vec<FileNames>,
 }
 
 /// Links modules into a program. `reported[i]` tells whether findings in module `i` are wanted; others are context.
 pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: Settings) -> Program {
-    let names = ModuleNames::new(&modules, &settings.alternative_names);
+    let names = ModuleNames::new(&modules, &settings.names, Models::is_library);
     let slots = modules.iter().map(FileSlots::open).collect();
     let mut linked = Linked { modules, models, names, slots };
     classes::settle(&mut linked);

@@ -50,6 +50,11 @@ impl Models {
         Ok(models)
     }
 
+    /// True when a model file covers this import root.
+    pub fn is_library(root: &str) -> bool {
+        BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
+    }
+
     fn add(&mut self, path: &str, text: &str) -> Result<(), String> {
         let library: Library = toml::from_str(text).map_err(|error| format!("{path}: {error}"))?;
         self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
