@@ -71,7 +71,8 @@ fn render(arguments: &CheckArguments, outcome: &Outcome) -> String {
     match arguments.output_format {
         Format::Json => report::json(&outcome.report),
         _ if arguments.statistics => report::statistics(&outcome.report),
-        Format::Concise | Format::Full => report::concise(&outcome.report),
+        Format::Concise => report::concise(&outcome.report),
+        Format::Full => report::full(&outcome.report, &outcome.sources, output::width()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod explain;
 mod fingerprint;
 mod lower;
+mod models;
 mod present;
 mod selection;
 mod suppress;
@@ -13,7 +14,7 @@ pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
-use racewalk_ir::{Module, Name};
+use racewalk_ir::Name;
 use racewalk_link::{FileNames, Reach, Settings};
 use racewalk_models::Models;
 use racewalk_project::{Disk, Vocabulary, discover, paths};
@@ -153,7 +154,7 @@ impl Engine {
         (self.on_stage)(Stage::Reading(project.files.len()));
         let lowered = lower::lower(disk, &project.files);
         let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
-        let models = load_models(disk, &project, &lowered.modules)?;
+        let models = models::load(disk, &project.config.models, &lowered.modules, &options.working_directory)?;
         Ok(self.judge(&check, lowered, models))
     }
 
@@ -170,18 +171,6 @@ impl Engine {
         (self.on_stage)(Stage::Reporting);
         check.outcome(&program, &units, found, skipped)
     }
-}
-
-/// The models of the libraries that the modules import, and the project's own.
-fn load_models(disk: &Disk, project: &racewalk_project::Project, modules: &[Module]) -> Result<Models, Failure> {
-    let roots = modules.iter().flat_map(|module| &module.imports).map(|path| Name::new(path.first_segment())).collect();
-    let own = |path: &PathBuf| {
-        let shown = path.display().to_string();
-        let text = disk.read_text(path).map_err(|reason| Failure(format!("{shown}: {reason}")))?;
-        Ok((shown, text))
-    };
-    let own = project.config.models.iter().map(own).collect::<Result<Vec<_>, Failure>>()?;
-    Models::load("python", &roots, &own).map_err(Failure)
 }
 
 fn file_names(file: &racewalk_project::SourceFile) -> FileNames {

@@ -2,12 +2,15 @@
 
 mod concise;
 mod finding;
+mod frame;
+mod full;
 mod source;
 mod statistics;
 mod suppression;
 
 pub use concise::concise;
 pub use finding::*;
+pub use full::full;
 pub use source::{Shown, SourceText, Sources};
 pub use statistics::statistics;
 pub use suppression::{Suppression, parse_suppression};
