@@ -4,7 +4,7 @@ use crate::eval::Evaluator;
 use crate::types::{ClassRef, FileId, FunctionRef, Type};
 use crate::{Linked, Program};
 use racewalk_ir::{ArgKind, Event, Expr, ExprId, FunctionId, Name, ScopeKind};
-use racewalk_models::{Call, Position};
+use racewalk_models::{Call, Position, Spawns};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -195,11 +195,20 @@ impl Builder<'_, '_> {
 
     /// Functions among the arguments that the callee runs.
     fn hand_over(&mut self, call: ExprId, model: &Call) {
-        if let Some(position) = model.offloads {
-            self.argument(call, &Position::Index(position), How::Offloads);
+        match (&model.entry, model.offloads) {
+            // A thread's target: given by position or by name.
+            (Some(entry), Some(_)) => {
+                for position in &entry.handlers {
+                    self.argument(call, position, How::Offloads);
+                }
+            }
+            (_, Some(position)) => self.argument(call, &Position::Index(position), How::Offloads),
+            _ => {}
         }
         for position in &model.callbacks {
-            self.argument(call, position, if model.loop_thread_only { How::Later } else { How::Callback });
+            // What is handed to a loop, this thread's or another's, runs when that loop gets to it.
+            let is_later = model.loop_thread_only || model.spawns == Some(Spawns::OtherLoop);
+            self.argument(call, position, if is_later { How::Later } else { How::Callback });
         }
         for position in &model.async_callbacks {
             self.argument(call, position, How::Later);

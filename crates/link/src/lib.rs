@@ -14,6 +14,7 @@ mod params;
 mod slots;
 mod summary;
 mod types;
+mod variables;
 
 pub use entries::EntryPoint;
 pub use eval::Evaluator;
@@ -21,6 +22,7 @@ pub use graph::{Edge, FileCalls, How, Site};
 pub use imports::{FileNames, Reach};
 pub use summary::{Sink, SinkKind, Step, Summaries, is_certain};
 pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why};
+pub use variables::Variable;
 
 use imports::ModuleNames;
 use racewalk_ir::{ClassId, ExprId, Function, FunctionId, FunctionKind, Module, Name};
