@@ -243,7 +243,7 @@ class Server:
         return got
 
     def definitions(self, path, positions, seconds):
-        """For each (line from 1, column from 0): a list of (file path, line from 1)."""
+        """For each (line from 1, column from 0): a list of (file path, line from 1, column from 0)."""
         document = {"uri": path.as_uri()}
         self.send("textDocument/didOpen", {"textDocument": {**document, "languageId": "python", "version": 1,
                                                             "text": path.read_bytes().decode("utf-8", "replace")}}, notify=True)
@@ -266,7 +266,7 @@ def targets(result):
         uri = place.get("targetUri") or place.get("uri")
         span = place.get("targetSelectionRange") or place.get("range")
         parts = urllib.parse.urlparse(uri)
-        found.append((urllib.parse.unquote(parts.path), span["start"]["line"] + 1))
+        found.append((urllib.parse.unquote(parts.path), span["start"]["line"] + 1, span["start"]["character"]))
     return found
 
 
@@ -336,7 +336,8 @@ class Definitions:
 def known_calls(tree, bench, python_version="3.14", servers=2, seconds=30, budget=1800, ty_requirement=TY):
     """Every awaited call of the tree: path, line, column (from 1), ty's type of the operand, the callee's definitions.
 
-    `definitions` is a list of [path relative to the tree, or absolute outside it, line], or None where ty gave up.
+    `definitions` is a list of [path relative to the tree, or absolute outside it, line from 1, column from 0], or None
+    where ty gave up.
     """
     ty = installed(bench, "ty", ty_requirement)
     home = bench / "ty" / f"{tree.name}-{tree_digest(tree)[:12]}-{ty_requirement.replace('==', '-')}-py{python_version}"
@@ -372,9 +373,9 @@ def joined(path, sites, types, answers, copy):
 
 
 def relative(target, copy):
-    path, line = target
+    path, *place = target
     inside = pathlib.Path(path)
-    return [str(inside.relative_to(copy)) if inside.is_relative_to(copy) else path, line]
+    return [str(inside.relative_to(copy)) if inside.is_relative_to(copy) else path, *place]
 
 
 def outside(definition):

@@ -55,6 +55,7 @@ def arguments():
     run.add_argument("--seed", type=int, default=1)
     run.add_argument("--jobs", type=int, default=2, help="analyses at a time (default: 2)")
     run.add_argument("--tree", action="append", help="only trees of this name (may be repeated)")
+    run.add_argument("--typed", action="store_true", help="only sites whose operand ty also types as a coroutine (no decorators it cannot see through)")
     run.add_argument("--out", type=absolute, help="write every verdict as JSON there")
     run.set_defaults(run=run_mutations)
     for command in (sites, run):
@@ -209,7 +210,7 @@ def argument_use(call):
 # Sites: what ty resolves
 
 def run_sites(args):
-    from _ty import known_calls
+    from _ty import is_coroutine, known_calls
     found = []
     for tree in args.trees:
         defined = async_definitions(tree)
@@ -219,7 +220,7 @@ def run_sites(args):
         for site in sites:
             call = resolved.get((site["path"], site["line"], site["column"]))
             if call and call["definitions"] and all(tuple(d) in defined for d in call["definitions"]):
-                kept.append({"tree": str(tree), **site, "type": call["type"], "definition": "{}:{}".format(*call["definitions"][0])})
+                kept.append({"tree": str(tree), **site, "type": call["type"], "typed": is_coroutine(call["type"]), "definition": "{}:{}".format(*call["definitions"][0])})
         say(f"{tree.name}: {len(resolved)} awaited calls, {len(sites)} candidates, {len(kept)} sites")
         found += kept
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -227,19 +228,23 @@ def run_sites(args):
 
 
 def async_definitions(tree):
-    """{(path, line of the `async def`)}; ty's copy of the tree has the same lines."""
+    """{(path, line, column of the name)} of every `async def`; they stand at the same places in ty's copy."""
     from _ty import parse
     places = set()
     for path in source_files(tree):
         if parsed := parse(path):
-            places |= {(str(path.relative_to(tree)), n.lineno) for n in ast.walk(parsed[2]) if isinstance(n, ast.AsyncFunctionDef)}
+            _, lines, module = parsed
+            for node in (n for n in ast.walk(module) if isinstance(n, ast.AsyncFunctionDef)):
+                head = re.match(r"\s*async\s+def\s+", lines[node.lineno - 1])
+                places |= {(str(path.relative_to(tree)), node.lineno, head.end())} if head else set()
     return places
 
 
 # Mutations
 
 def run_mutations(args):
-    everything = [s for s in json.loads(args.sites.read_text()) if not args.tree or pathlib.Path(s["tree"]).name in args.tree]
+    everything = [s for s in json.loads(args.sites.read_text())
+                  if (not args.tree or pathlib.Path(s["tree"]).name in args.tree) and (s["typed"] or not args.typed)]
     chosen = draw(everything, args.count, args.seed)
     verdicts = []
     for tree in sorted({s["tree"] for s in chosen}):
@@ -367,7 +372,8 @@ def reported_share(verdicts):
 
 def report(verdicts):
     rows = []
-    for title, of in (("kind", lambda v: v["kind"]), ("first use", lambda v: v["use"]), ("tree", lambda v: pathlib.Path(v["tree"]).name), ("all", lambda v: "")):
+    for title, of in (("kind", lambda v: v["kind"]), ("first use", lambda v: v["use"]), ("ty's type", lambda v: "coroutine" if v["typed"] else "other"),
+                      ("tree", lambda v: pathlib.Path(v["tree"]).name), ("all", lambda v: "")):
         groups = collections.defaultdict(list)
         for verdict in verdicts:
             groups[of(verdict)].append(verdict)

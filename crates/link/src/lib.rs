@@ -4,16 +4,22 @@ mod annotation;
 mod call;
 mod classes;
 pub mod decorators;
+mod entries;
 mod eval;
+mod graph;
 mod imports;
 mod intrinsics;
 mod member;
 mod params;
 mod slots;
+mod summary;
 mod types;
 
+pub use entries::EntryPoint;
 pub use eval::Evaluator;
+pub use graph::{Edge, FileCalls, How, Site};
 pub use imports::{FileNames, Reach};
+pub use summary::{Sink, SinkKind, Step, Summaries, is_certain};
 pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why};
 
 use imports::ModuleNames;
@@ -39,6 +45,11 @@ pub struct Program {
     pub reported: Vec<bool>,
     /// For each class: the classes that inherit from it.
     pub descendants: FxHashMap<ClassRef, Vec<ClassRef>>,
+    /// Functions that frameworks call.
+    pub entries: FxHashMap<FunctionRef, EntryPoint>,
+    /// Who blocks, who starts a loop, who gets there.
+    pub summaries: Summaries,
+    pub(crate) calls: Vec<FileCalls>,
     /// What linking was told.
     pub settings: Settings,
 }
@@ -62,7 +73,19 @@ pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings:
     params::settle(&mut linked);
     settle(&mut linked);
     let descendants = classes::descendants(&linked);
-    Program { linked, reported, descendants, settings }
+    let calls = graph::build(&linked, &descendants);
+    let mut program = Program {
+        linked,
+        reported,
+        descendants,
+        entries: FxHashMap::default(),
+        summaries: Summaries::default(),
+        calls,
+        settings,
+    };
+    program.entries = entries::find(&program);
+    program.summaries = summary::build(&program);
+    program
 }
 
 /// Rounds until nothing is open, or long enough.

@@ -19,9 +19,13 @@
 //!     print("flushed")
 //!
 //!
+//! async def serve() -> None:
+//!     await asyncio.sleep(2)
+//!
+//!
 //! async def main() -> None:
 //!     asyncio.get_running_loop().call_later(1, flush)
-//!     await asyncio.sleep(2)
+//!     await serve()
 //!
 //!
 //! asyncio.run(main())
@@ -52,10 +56,14 @@
 //!     print("flushed")
 //!
 //!
+//! async def serve() -> None:
+//!     await asyncio.sleep(2)
+//!
+//!
 //! async def main() -> None:
 //!     async with asyncio.TaskGroup() as group:
 //!         group.create_task(flush())
-//!         await asyncio.sleep(2)
+//!         await serve()
 //!
 //!
 //! asyncio.run(main())

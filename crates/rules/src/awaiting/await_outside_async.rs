@@ -16,11 +16,9 @@
 //! async def fetch(url: str) -> str: ...
 //!
 //!
-//! def fetch_all(urls: list[str]) -> list[str]:
-//!     found = []
-//!     for url in urls:
-//!         found.append(await fetch(url))
-//!     return found
+//! def size_of(url: str) -> int:
+//!     page = await fetch(url)
+//!     return len(page)
 //! ```
 //!
 //! ## What one observes
@@ -39,11 +37,9 @@
 //! async def fetch(url: str) -> str: ...
 //!
 //!
-//! async def fetch_all(urls: list[str]) -> list[str]:
-//!     found = []
-//!     for url in urls:
-//!         found.append(await fetch(url))
-//!     return found
+//! async def size_of(url: str) -> int:
+//!     page = await fetch(url)
+//!     return len(page)
 //! ```
 //!
 //! In `__init__`, which cannot be async, take the awaited value as a parameter and put the awaiting into an async

@@ -22,16 +22,17 @@
 //!     return url
 //!
 //!
-//! def fetch_all(urls: list[str]) -> list[str]:
-//!     async def runner() -> list[str]:
-//!         return [await fetch(url) for url in urls]
+//! def title_of(url: str) -> str:
+//!     async def runner() -> str:
+//!         page = await fetch(url)
+//!         return page.title()
 //!
 //!     return asyncio.run(runner())
 //!
 //!
-//! async def handler(urls: list[str]) -> int:
+//! async def handler(url: str) -> int:
 //!     await asyncio.sleep(0)
-//!     return len(fetch_all(urls))
+//!     return len(title_of(url))
 //! ```
 //!
 //! ## What one observes
@@ -57,23 +58,24 @@
 //!     return url
 //!
 //!
-//! async def fetch_all(urls: list[str]) -> list[str]:
-//!     return [await fetch(url) for url in urls]
+//! async def title_of(url: str) -> str:
+//!     page = await fetch(url)
+//!     return page.title()
 //!
 //!
-//! async def handler(urls: list[str]) -> int:
-//!     return len(await fetch_all(urls))
+//! async def handler(url: str) -> int:
+//!     return len(await title_of(url))
 //!
 //!
 //! def main() -> None:
-//!     print(asyncio.run(handler(["a"])))
+//!     print(asyncio.run(handler("a")))
 //!
 //!
 //! if __name__ == "__main__":
 //!     main()
 //! ```
 //!
-//! If plain callers remain, give them an entry of their own at the edge (`def fetch_all_blocking(urls)` that calls
+//! If plain callers remain, give them an entry of their own at the edge (`def title_of_blocking(url)` that calls
 //! `asyncio.run`), and keep async code away from it. In a notebook, write `await main()` in the cell.
 //!
 //! ## Fixes that do not work
