@@ -21,9 +21,8 @@
 //! ## Symptoms
 //! - `SyntaxError: invalid syntax`
 
-use racewalk_link::{FileId, Program};
 use racewalk_report::Severity;
-use racewalk_rules::{Finding, Place, Question, Rule};
+use racewalk_rules::{Context, Finding, Question, Rule};
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -37,13 +36,10 @@ pub(crate) static RULE: Rule = Rule {
     check,
 };
 
-fn check(program: &Program, found: &mut Vec<Finding>) {
-    for (index, module) in program.modules().iter().enumerate() {
-        if let Some(problem) = module.problems.first() {
-            let at = Place { file: FileId(index as u32), span: problem.span };
-            let message = format!("this cannot be parsed: {}", problem.message);
-            let finding = Finding::new(&RULE, at, "", message).shape("syntax");
-            found.push(finding.help("mend the file, or leave it out with `exclude` in racewalk.toml"));
-        }
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if let Some(problem) = ctx.module.problems.first() {
+        let message = format!("this cannot be parsed: {}", problem.message);
+        let finding = Finding::new(&RULE, ctx.at(problem.span), "", message).shape("syntax");
+        found.push(finding.help("mend the file, or leave it out with `exclude` in racewalk.toml"));
     }
 }

@@ -144,3 +144,222 @@
 //! ## Related rules
 //! `await/floating-task`, `await/wrapper-drops-await`, `await/async-callback`, `await/await-non-awaitable`,
 //! `await/unnecessary-async`.
+
+use crate::context::{CalleeKey, Context};
+use crate::fate::{Fate, Misuse, fate};
+use crate::finding::{Finding, Place};
+use crate::rule::{Question, Rule};
+use crate::scopes;
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role};
+use racewalk_link::{Answer, Site, Type};
+use racewalk_models::ClassKind;
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/missing-await",
+    question: Question::Await,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a coroutine is created and dropped, or used where its result is meant",
+    source: include_str!("missing_await.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        for site in ctx.program.sites(ctx.function_ref(function)) {
+            if let Some(finding) = judge(ctx, function, site) {
+                ctx.report(function, finding, found);
+            }
+        }
+    }
+}
+
+fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
+    if is_settled_by_role(ctx.module.role(site.call)) {
+        return None;
+    }
+    let value = ctx.evaluator.eval(function, site.call);
+    if !must_be_awaited(ctx, value) || is_expected_to_fail(ctx, function, site.call) {
+        return None;
+    }
+    let callee = ctx.program.callee_text(ctx.file, site.call);
+    let (happens, misuse) = match fate(ctx, function, site.call) {
+        Fate::Dropped => (format!("the coroutine that `{callee}()` gives is dropped: its body never runs"), None),
+        Fate::Unread(_) => {
+            (format!("the coroutine that `{callee}()` gives is stored and never awaited: its body never runs"), None)
+        }
+        Fate::Misused(misuse, at) => (used_as_value(&callee, misuse), Some((misuse, at))),
+        Fate::EnteredAsync if matches!(value, Type::Coroutine(_)) => (
+            format!("`{callee}()` gives a coroutine, and a coroutine is no asynchronous context manager"),
+            Some((Misuse::Enter, site.call)),
+        ),
+        _ => return None,
+    };
+    Some(describe(ctx, function, site, value, happens, misuse))
+}
+
+/// What is awaited or handed on is not looked at twice: most calls end here.
+fn is_settled_by_role(role: Role) -> bool {
+    matches!(role, Role::Awaited | Role::Yielded | Role::Decorator | Role::Default | Role::Annotation | Role::Base)
+}
+
+/// A coroutine, or another object that does nothing until it is awaited. Tasks and futures run by themselves.
+fn must_be_awaited(ctx: &Context<'_>, value: Type) -> bool {
+    if ctx.evaluator.awaitable(value) != Answer::Yes {
+        return false;
+    }
+    value.members().iter().all(|member| match member {
+        Type::ExternalInstance(path, _) => {
+            !matches!(ctx.program.models().kind(*path), Some(ClassKind::Task | ClassKind::Future))
+        }
+        // An awaitable class of the program's own may do its work by itself: only coroutines are certain.
+        Type::Instance(..) => false,
+        _ => true,
+    })
+}
+
+/// Inside `with pytest.raises(...)`: the call is meant to fail before there is a coroutine.
+fn is_expected_to_fail(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let mut expecting = Vec::new();
+    for event in &ctx.module.function(function).events {
+        match event {
+            Event::Enter(_, context) => expecting.push(is_raises(ctx, *context)),
+            Event::Exit(..) => {
+                expecting.pop();
+            }
+            Event::Call(at) if *at == call => return expecting.contains(&true),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn is_raises(ctx: &Context<'_>, context: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(context) else { return false };
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = ctx.module.expr(callee) else { return false };
+    matches!(name.as_str(), "raises" | "assertRaises" | "assertRaisesRegex" | "warns" | "assertWarns")
+}
+
+fn used_as_value(callee: &str, misuse: Misuse) -> String {
+    let given = format!("`{callee}()` gives a coroutine, not its result");
+    match misuse {
+        Misuse::Truth => format!("{given}: as a condition it is always true"),
+        Misuse::Member(name) => format!("{given}: reading `.{name}` of it raises AttributeError"),
+        Misuse::Subscript => format!("{given}: taking an element of it raises TypeError"),
+        Misuse::Iterate => format!("{given}: iterating it raises TypeError"),
+        Misuse::Spread => format!("{given}: unpacking it raises TypeError"),
+        Misuse::Arithmetic => format!("{given}: computing with it raises TypeError"),
+        Misuse::Compare => format!("{given}: the comparison is with the coroutine object"),
+        Misuse::Membership => format!("{given}: the membership test is on the coroutine object"),
+        Misuse::Format => format!("{given}: the text shows `<coroutine object …>`"),
+        Misuse::Enter => format!("{given}: entering it raises an error"),
+        Misuse::Argument => format!("{given}: it is passed where the result is wanted"),
+        Misuse::Return => format!("{given}: it is returned where the result is declared"),
+        Misuse::Raise => format!("{given}: raising it raises TypeError"),
+    }
+}
+
+fn describe(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    site: &Site,
+    value: Type,
+    happens: String,
+    misuse: Option<(Misuse, ExprId)>,
+) -> Finding {
+    let callee = ctx.program.callee_text(ctx.file, site.call);
+    let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
+    let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), happens)
+        .help(help(ctx, function, &callee))
+        .confidence(confidence(site.callee))
+        .shape(shape);
+    if let Some((_, at)) = misuse.filter(|(_, at)| *at != site.call) {
+        finding = finding.related(ctx.place(at), "used here as if it were the result");
+    }
+    if let Some(place) = definition(ctx, site.callee) {
+        finding = finding.related(place, "declared `async` here");
+    }
+    finding = with_siblings(ctx, finding, site);
+    finding = with_mask(ctx, function, finding, site.call);
+    with_unmasked(ctx, finding, value, misuse)
+}
+
+fn help(ctx: &Context<'_>, function: FunctionId, callee: &str) -> String {
+    let body = ctx.module.function(function);
+    if body.is_async || ctx.module.own_loop && body.kind == FunctionKind::Module {
+        format!("`await {callee}(…)`; or, if it may run meanwhile, give the task an owner (a TaskGroup)")
+    } else {
+        format!(
+            "make `{}` asynchronous and await `{callee}(…)` in it, and await it in turn where it is called",
+            ctx.symbol(function)
+        )
+    }
+}
+
+fn confidence(callee: Type) -> Confidence {
+    match callee {
+        Type::Union(_) => Confidence::Likely,
+        _ => Confidence::Certain,
+    }
+}
+
+fn definition(ctx: &Context<'_>, callee: Type) -> Option<Place> {
+    match callee {
+        Type::Function(target) | Type::Method(target, _) => {
+            let span = ctx.program.function(target).name_span;
+            Some(Place { file: target.file, span })
+        }
+        _ => None,
+    }
+}
+
+/// Other calls of the same function that do await it.
+fn with_siblings(ctx: &Context<'_>, finding: Finding, site: &Site) -> Finding {
+    let Some(siblings) = CalleeKey::of(site.callee).and_then(|key| ctx.shared.awaited.get(&key)) else {
+        return finding;
+    };
+    let nearest = siblings.iter().min_by_key(|place| (place.file != ctx.file, **place)).copied();
+    let Some(nearest) = nearest else { return finding };
+    let count = siblings.len();
+    let others = if count == 1 { "1 other call awaits it".to_owned() } else { format!("{count} other calls await it") };
+    finding.note("sibling", others).related(nearest, "awaited here")
+}
+
+/// A broad handler around the call hides what the missing await does.
+fn with_mask(ctx: &Context<'_>, function: FunctionId, finding: Finding, call: ExprId) -> Finding {
+    let handlers = scopes::handlers_around(ctx, function, |event| scopes::is_event_of(event, call));
+    let mask = handlers.iter().find(|handler| scopes::is_broad(ctx, handler) && !handler.raises);
+    match mask {
+        Some(handler) => {
+            let place = handler.caught.map(|caught| ctx.place(caught));
+            let finding = finding.note("masked-by", "a broad `except` around it swallows the error that this causes");
+            match place {
+                Some(place) => finding.related(place, "this handler hides the error"),
+                None => finding,
+            }
+        }
+        None => finding,
+    }
+}
+
+/// With the await added, what the code does with the result is a defect of its own: the result has no such member.
+fn with_unmasked(ctx: &Context<'_>, finding: Finding, value: Type, misuse: Option<(Misuse, ExprId)>) -> Finding {
+    let result = ctx.evaluator.awaited(value);
+    let Type::Instance(class, _) = result else { return finding };
+    let is_model = ctx.program.lineage(class).any(|base| match base {
+        Type::External(path) => ctx.program.models().kind(path) == Some(ClassKind::DataModel),
+        _ => false,
+    });
+    let lacks = |name| ctx.evaluator.member(result, name).is_unknown();
+    let is_closed = is_model || !ctx.program.has_unknown_base(class);
+    let what = match misuse {
+        Some((Misuse::Member(name), _)) if is_closed && lacks(name) => format!("`.{name}`"),
+        Some((Misuse::Subscript, _)) if is_closed && lacks("__getitem__".into()) => "subscripting".to_owned(),
+        _ => return finding,
+    };
+    let name = ctx.program.class(class).name;
+    finding.note("unmasks", format!("once awaited, the result is a `{name}`, which does not support {what} either"))
+}
