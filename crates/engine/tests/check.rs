@@ -5,8 +5,7 @@
 use racewalk_engine::report::{Confidence, Report, Severity};
 use racewalk_engine::{Engine, Options, Outcome, Question, Rule};
 use racewalk_ir::Expr;
-use racewalk_link::{FileId, Program};
-use racewalk_rules::{Finding, Place};
+use racewalk_rules::{Context, Finding};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +18,7 @@ static RULE: Rule = Rule {
     on_by_default: true,
     summary: "a call of `bad`",
     source: "//! # loop/bad-call\n//! ## Why tests pass all the same\n//! They are\n//! kind.\n//! ## Symptoms\n//! - `Bad: ... happened`: at once.\n",
-    check: |program, found| find(program, found, "bad", &RULE),
+    check: |ctx, found| find(ctx, found, "bad", &RULE),
 };
 
 static HINT: Rule = Rule {
@@ -30,19 +29,17 @@ static HINT: Rule = Rule {
     on_by_default: false,
     summary: "a call of `odd`",
     source: "",
-    check: |program, found| find(program, found, "odd", &HINT),
+    check: |ctx, found| find(ctx, found, "odd", &HINT),
 };
 
-fn find(program: &Program, found: &mut Vec<Finding>, name: &str, rule: &'static Rule) {
-    for (file, module) in program.modules().iter().enumerate() {
-        for (index, expr) in module.exprs.iter().enumerate() {
-            if let Expr::Call(callee, _) = expr
-                && matches!(module.expr(*callee), Expr::Name(callee, _) if callee.as_str() == name)
-            {
-                let at = Place { file: FileId(file as u32), span: module.spans[index] };
-                let finding = Finding::new(rule, at, "f", format!("`{name}` is called")).shape(name);
-                found.push(finding.related(at, "here"));
-            }
+fn find(ctx: &Context<'_>, found: &mut Vec<Finding>, name: &str, rule: &'static Rule) {
+    for (index, expr) in ctx.module.exprs.iter().enumerate() {
+        if let Expr::Call(callee, _) = expr
+            && matches!(ctx.module.expr(*callee), Expr::Name(callee, _) if callee.as_str() == name)
+        {
+            let at = ctx.at(ctx.module.spans[index]);
+            let finding = Finding::new(rule, at, "f", format!("`{name}` is called")).shape(name);
+            found.push(finding.related(at, "here"));
         }
     }
 }
@@ -126,6 +123,13 @@ bad()
 ";
     let tree = Tree::new(&[("racewalk.toml", ""), ("a.py", text)]);
     assert_eq!(tree.places(), ["a.py:9:1 loop/bad-call"]);
+}
+
+#[test]
+fn a_suppression_above_a_decorator_reaches_to_the_name() {
+    let text = "# racewalk: ignore[bad-call] why\n@first\n@second(\n    1\n)\ndef f(x=bad()):\n    bad()\n";
+    let tree = Tree::new(&[("racewalk.toml", ""), ("a.py", text)]);
+    assert_eq!(tree.places(), ["a.py:7:5 loop/bad-call"]);
 }
 
 #[test]
