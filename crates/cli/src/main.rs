@@ -1,2 +1,30 @@
-//! The command line.
-fn main() {}
+//! The command line: a thin shell around the engine.
+
+mod arguments;
+mod check;
+mod explain;
+mod output;
+mod progress;
+mod rules;
+
+use arguments::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.color.apply();
+    let done = match cli.command {
+        None => check::run(&cli.check),
+        Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Rules(arguments)) => rules::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
+    };
+    done.unwrap_or_else(|message| {
+        output::error(&message);
+        ExitCode::from(2)
+    })
+}

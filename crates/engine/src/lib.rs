@@ -1,1 +1,186 @@
-//! The one facade.
+//! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
+
+mod explain;
+mod fingerprint;
+mod lower;
+mod models;
+mod present;
+mod selection;
+mod suppress;
+mod tool;
+
+pub use explain::Explanation;
+pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
+pub use racewalk_report as report;
+pub use racewalk_rules::{Question, Rule};
+
+use racewalk_ir::Name;
+use racewalk_link::{FileNames, Reach, Settings};
+use racewalk_models::Models;
+use racewalk_project::{Disk, Vocabulary, discover, paths};
+use racewalk_report::{Report, Sources};
+use selection::Selection;
+use std::path::PathBuf;
+
+/// What to check, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Files and directories that are reported on.
+    pub paths: Vec<PathBuf>,
+    /// Relative paths count from here, and printed ones are relative to it. Absolute.
+    pub working_directory: PathBuf,
+    /// Load nothing but `paths`: no project around them, no configuration, no installed packages.
+    pub isolated: bool,
+    /// This configuration file instead of the nearest.
+    pub config: Option<PathBuf>,
+    /// A virtual environment, or its interpreter.
+    pub python: Option<PathBuf>,
+    /// Show `possible` findings and rules that are off by default.
+    pub strict: bool,
+    /// Rules to run instead of the default ones: full names, short names, questions, or `all`.
+    pub select: Vec<String>,
+    /// Rules not to run.
+    pub ignore: Vec<String>,
+}
+
+impl Options {
+    /// Checks one directory, with everything else as it is by default.
+    pub fn new(working_directory: PathBuf) -> Self {
+        Self {
+            paths: vec![PathBuf::from(".")],
+            working_directory,
+            isolated: false,
+            config: None,
+            python: None,
+            strict: false,
+            select: Vec::new(),
+            ignore: Vec::new(),
+        }
+    }
+
+    fn discovery(&self) -> racewalk_project::Options {
+        racewalk_project::Options {
+            paths: self.paths.clone(),
+            working_directory: self.working_directory.clone(),
+            isolated: self.isolated,
+            config: self.config.clone(),
+            python: self.python.clone(),
+        }
+    }
+}
+
+/// What a check gives.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The findings and the summary: the output contract.
+    pub report: Report,
+    /// The texts that the findings point into, for renderers that show source.
+    pub sources: Sources,
+    /// Which findings the configuration wants the check to fail on.
+    pub fail_on: Option<FailOn>,
+}
+
+/// How far a check is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking for files.
+    Discovering,
+    /// Reading and lowering this many files.
+    Reading(usize),
+    /// Linking them into one program.
+    Linking,
+    /// Running this many rules.
+    Judging(usize),
+    /// Turning findings into the report.
+    Reporting,
+}
+
+/// The analyser.
+pub struct Engine {
+    rules: Vec<&'static Rule>,
+    on_stage: Box<dyn Fn(Stage) + Send + Sync>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::with_rules(racewalk_rules::all())
+    }
+}
+
+impl Engine {
+    /// An analyser with these rules and the tool's own.
+    pub fn with_rules(rules: &[&'static Rule]) -> Self {
+        let rules = rules.iter().copied().chain(tool::RULES).collect();
+        Self { rules, on_stage: Box::new(|_| {}) }
+    }
+
+    /// Calls this whenever a check enters its next stage.
+    #[must_use]
+    pub fn on_stage(mut self, tell: impl Fn(Stage) + Send + Sync + 'static) -> Self {
+        self.on_stage = Box::new(tell);
+        self
+    }
+
+    /// All rules, by question and name.
+    pub fn rules(&self) -> &[&'static Rule] {
+        &self.rules
+    }
+
+    /// Checks what is stored on the disk.
+    ///
+    /// # Errors
+    /// When a path does not exist, or a rule name or the configuration cannot be used.
+    pub fn check(&self, options: &Options) -> Result<Outcome, Failure> {
+        self.check_on(&Disk::default(), options)
+    }
+
+    /// Checks a text as if it were stored at `path`, inside the project around that path.
+    ///
+    /// # Errors
+    /// As [`Engine::check`].
+    pub fn check_text(&self, options: &Options, path: PathBuf, text: String) -> Result<Outcome, Failure> {
+        let disk = Disk::default().with_text(paths::absolute(&path, &options.working_directory), text);
+        self.check_on(&disk, &Options { paths: vec![path], ..options.clone() })
+    }
+
+    fn check_on(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
+        let vocabulary = Vocabulary::new(self.rules.iter().map(|rule| rule.name));
+        for name in options.select.iter().chain(&options.ignore) {
+            vocabulary.check(name).map_err(Failure)?;
+        }
+        (self.on_stage)(Stage::Discovering);
+        let project = discover(disk, &options.discovery(), &vocabulary)?;
+        let selection = Selection::new(&self.rules, options, &project.config);
+        (self.on_stage)(Stage::Reading(project.files.len()));
+        let lowered = lower::lower(disk, &project.files);
+        let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
+        let models = models::load(disk, &project.config.models, &lowered.modules, &options.working_directory)?;
+        Ok(self.judge(&check, lowered, models))
+    }
+
+    fn judge(&self, check: &present::Check<'_>, lowered: lower::Lowered, models: Models) -> Outcome {
+        (self.on_stage)(Stage::Linking);
+        let lower::Lowered { units, modules, skipped } = lowered;
+        let reported = units.iter().map(|unit| check.file(unit).reported).collect();
+        let names = units.iter().map(|unit| file_names(check.file(unit))).collect();
+        let settings = Settings { language_version: check.project.python_version, names };
+        let program = racewalk_link::link(modules, reported, models, settings);
+        let rules = check.selection.to_run();
+        (self.on_stage)(Stage::Judging(rules.len()));
+        let found = racewalk_rules::run(&program, &rules);
+        (self.on_stage)(Stage::Reporting);
+        check.outcome(&program, &units, found, skipped)
+    }
+}
+
+fn file_names(file: &racewalk_project::SourceFile) -> FileNames {
+    let reach = |reach| match reach {
+        racewalk_project::Reach::Anywhere => Reach::Anywhere,
+        racewalk_project::Reach::Unclaimed => Reach::Unclaimed,
+        racewalk_project::Reach::Beneath => Reach::Beneath,
+    };
+    FileNames {
+        names: file.names.iter().map(|name| (Name::new(&name.text), reach(name.reach))).collect(),
+        project: file.project,
+    }
+}

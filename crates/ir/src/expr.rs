@@ -2,6 +2,7 @@
 
 use crate::{FunctionId, Name};
 
+/// Declares the number of a table's row as a type of its own, so that rows of different tables cannot be confused.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -97,7 +98,7 @@ pub enum Literal {
     /// A string of text, interned when it is short.
     Str(Name),
     /// A long string, or bytes.
-    Bytes,
+    Text,
     /// `...`
     Ellipsis,
 }

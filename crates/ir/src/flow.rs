@@ -35,7 +35,12 @@ pub fn resolve_locals(module: &mut Module, function: FunctionId) {
             _ => {}
         }
     }
-    module.functions[function.index()].events = events;
+    let env = flow.env;
+    let lowered = &mut module.functions[function.index()];
+    lowered.events = events;
+    for (symbol, exit) in lowered.symbols.iter_mut().zip(env) {
+        symbol.exit = exit;
+    }
 }
 
 /// For each loop in the order of its start: the bindings inside it, inner loops included.

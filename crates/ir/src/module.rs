@@ -92,6 +92,8 @@ pub enum BindingKind {
     Typed(ExprId, Option<ExprId>),
     /// An element of what is iterated.
     Element(ExprId),
+    /// The part at this position of an element of what is iterated.
+    ElementPart(ExprId, u32),
     /// An element of what is iterated asynchronously.
     ElementAsync(ExprId),
     /// The part of a value at this position (of a sequence taken apart).
@@ -108,8 +110,10 @@ pub enum BindingKind {
     Pattern(ExprId),
     /// Unbound.
     Deleted,
-    /// A type alias or type parameter, with its bound or value.
-    TypeAlias(Option<ExprId>),
+    /// A type alias, with what it stands for.
+    TypeAlias(ExprId),
+    /// A type parameter, with its bound.
+    TypeParameter(Option<ExprId>),
     /// Something that says nothing about the value.
     Opaque,
 }
@@ -121,6 +125,8 @@ pub struct Binding {
     pub symbol: SymbolId,
     /// The function whose symbol it is.
     pub owner: FunctionId,
+    /// The function in which it happens: another one when it is declared `global` or `nonlocal`.
+    pub within: FunctionId,
     /// How.
     pub kind: BindingKind,
     /// Where the name stands.
@@ -134,6 +140,8 @@ pub struct Symbol {
     pub name: Name,
     /// Its bindings in source order.
     pub bindings: Vec<BindingId>,
+    /// Its bindings that reach the end of the body (of a module or class: what its users see).
+    pub exit: Defs,
     /// The function declares it to be the module's (`global`).
     pub is_global: bool,
     /// The function declares it to be an enclosing function's (`nonlocal`).
@@ -268,6 +276,8 @@ pub struct Module {
     pub bindings: Vec<Binding>,
     /// Runs that [`Defs::Several`] points into.
     pub def_lists: Vec<BindingId>,
+    /// Absolute paths of all modules that are imported or imported from.
+    pub imports: Vec<Name>,
     /// Modules whose public names are all imported.
     pub star_imports: Vec<Name>,
     /// The names that the module exports, when it says so.
@@ -298,6 +308,7 @@ impl Module {
             classes: Vec::new(),
             bindings: Vec::new(),
             def_lists: Vec::new(),
+            imports: Vec::new(),
             star_imports: Vec::new(),
             exports: None,
             comments: Vec::new(),

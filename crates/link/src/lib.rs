@@ -1,20 +1,57 @@
 //! The whole program: symbols, class hierarchies, light inference, call graph, summaries.
 
-use racewalk_ir::Module;
-use racewalk_models::Models;
+mod annotation;
+mod call;
+mod classes;
+pub mod decorators;
+mod entries;
+mod eval;
+mod graph;
+mod imports;
+mod intrinsics;
+mod member;
+mod params;
+mod slots;
+mod summary;
+mod types;
 
-/// A source file of the program: the position of its module in [`Program::modules`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub u32);
+pub use entries::EntryPoint;
+pub use eval::Evaluator;
+pub use graph::{Edge, FileCalls, How, Site};
+pub use imports::{FileNames, Reach};
+pub use summary::{Sink, SinkKind, Step, Summaries, is_certain};
+pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why};
+
+use imports::ModuleNames;
+use racewalk_ir::{ClassId, ExprId, Function, FunctionId, FunctionKind, Module, Name};
+use racewalk_models::Models;
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use slots::{FileSlots, FunctionSlots, ROUNDS, Slot};
+
+/// Modules with what is known across them.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub modules: Vec<Module>,
+    pub models: Models,
+    pub names: ModuleNames,
+    pub slots: Vec<FileSlots>,
+}
 
 /// A linked program.
 pub struct Program {
-    /// One module a file, in the order the files were given.
-    pub modules: Vec<Module>,
+    pub(crate) linked: Linked,
     /// Which modules are reported on; the others are context.
     pub reported: Vec<bool>,
-    /// What libraries do.
-    pub models: Models,
+    /// For each class: the classes that inherit from it.
+    pub descendants: FxHashMap<ClassRef, Vec<ClassRef>>,
+    /// Functions that frameworks call.
+    pub entries: FxHashMap<FunctionRef, EntryPoint>,
+    /// Who blocks, who starts a loop, who gets there.
+    pub summaries: Summaries,
+    pub(crate) calls: Vec<FileCalls>,
+    /// What linking was told.
+    pub settings: Settings,
 }
 
 /// Facts about the project that linking needs and that are in no module.
@@ -22,10 +59,204 @@ pub struct Program {
 pub struct Settings {
     /// The language version that the project runs on, as (major, minor).
     pub language_version: Option<(u8, u8)>,
+    /// For each module: further names under which it may be imported.
+    pub names: Vec<FileNames>,
 }
 
 /// Links modules into a program. `reported[i]` tells whether findings in module `i` are wanted; others are context.
-pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: &Settings) -> Program {
-    let _ = settings;
-    Program { modules, reported, models }
+pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: Settings) -> Program {
+    let names = ModuleNames::new(&modules, &settings.names, Models::is_library);
+    let slots = modules.iter().map(FileSlots::open).collect();
+    let mut linked = Linked { modules, models, names, slots };
+    classes::settle(&mut linked);
+    settle(&mut linked);
+    params::settle(&mut linked);
+    settle(&mut linked);
+    let descendants = classes::descendants(&linked);
+    let calls = graph::build(&linked, &descendants);
+    let mut program = Program {
+        linked,
+        reported,
+        descendants,
+        entries: FxHashMap::default(),
+        summaries: Summaries::default(),
+        calls,
+        settings,
+    };
+    program.entries = entries::find(&program);
+    program.summaries = summary::build(&program);
+    program
+}
+
+/// Rounds until nothing is open, or long enough.
+fn settle(linked: &mut Linked) {
+    for _ in 0..ROUNDS {
+        let shared = &*linked;
+        let next: Vec<Option<FileSlots>> =
+            (0..shared.modules.len()).into_par_iter().map(|file| round(shared, FileId(file as u32))).collect();
+        let mut any = false;
+        for (file, slots) in next.into_iter().enumerate() {
+            if let Some(slots) = slots {
+                any = true;
+                linked.slots[file] = slots;
+            }
+        }
+        if !any {
+            break;
+        }
+    }
+}
+
+/// One round over a file: its open slots evaluated again; none when nothing is open.
+fn round(linked: &Linked, file: FileId) -> Option<FileSlots> {
+    let old = &linked.slots[file.index()];
+    if !has_open(old) {
+        return None;
+    }
+    let evaluator = Evaluator::new(linked, file);
+    let module = evaluator.module;
+    let mut new = old.clone();
+    if let Some(body) = module.functions.first() {
+        for (symbol, slot) in body.symbols.iter().zip(&mut new.symbols).filter(|(_, slot)| !slot.settled) {
+            *slot = evaluator.settle(|| evaluator.lookup(FunctionId(0), symbol.name));
+        }
+    }
+    for (id, slots) in new.functions.iter_mut().enumerate() {
+        settle_function(&evaluator, FunctionId(id as u32), slots);
+    }
+    for (id, slots) in new.classes.iter_mut().enumerate() {
+        let class = ClassRef { file, id: ClassId(id as u32) };
+        for (name, slot) in slots.members.iter_mut().filter(|(_, slot)| !slot.settled) {
+            *slot = member::evaluate_member(&evaluator, class, *name);
+        }
+    }
+    Some(new)
+}
+
+fn has_open(slots: &FileSlots) -> bool {
+    slots.symbols.iter().any(|slot| !slot.settled)
+        || slots.functions.iter().any(|function| !function.returns.settled || !function.value.settled)
+        || slots.classes.iter().any(|class| class.members.values().any(|slot| !slot.settled))
+}
+
+fn settle_function(evaluator: &Evaluator<'_>, id: FunctionId, slots: &mut FunctionSlots) {
+    let function = evaluator.module.function(id);
+    if !slots.value.settled {
+        slots.value = if function.decorators.is_empty() {
+            Slot::settled(Type::Function(FunctionRef { file: evaluator.file, id }))
+        } else {
+            evaluator.settle(|| decorators::decorated(evaluator, id))
+        };
+    }
+    if !slots.returns.settled {
+        slots.returns = match function.kind {
+            FunctionKind::Module | FunctionKind::ClassBody => Slot::settled(Type::None),
+            _ => evaluator.settle(|| returned(evaluator, id, function)),
+        };
+    }
+}
+
+/// What a function's body returns: as declared, else what its return statements give.
+fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> Type {
+    if let Some(annotation) = function.returns {
+        let declared = evaluator.annotation(evaluator.annotation_scope(id), annotation);
+        if !declared.is_unknown() || function.stub != racewalk_ir::Stub::No {
+            return declared;
+        }
+    }
+    if function.stub != racewalk_ir::Stub::No || function.is_generator {
+        return Type::DYNAMIC;
+    }
+    if function.return_values.is_empty() {
+        return Type::None;
+    }
+    Type::union(function.return_values.iter().map(|value| evaluator.eval(id, *value)))
+}
+
+impl Program {
+    /// All modules, one a file.
+    pub fn modules(&self) -> &[Module] {
+        &self.linked.modules
+    }
+
+    /// The module of a file.
+    pub fn module(&self, file: FileId) -> &Module {
+        &self.linked.modules[file.index()]
+    }
+
+    /// What libraries do.
+    pub fn models(&self) -> &Models {
+        &self.linked.models
+    }
+
+    /// All files.
+    pub fn files(&self) -> impl Iterator<Item = FileId> + use<> {
+        (0..self.linked.modules.len() as u32).map(FileId)
+    }
+
+    /// An evaluator of a file's expressions.
+    pub fn evaluator(&self, file: FileId) -> Evaluator<'_> {
+        Evaluator::new(&self.linked, file)
+    }
+
+    /// The function.
+    pub fn function(&self, function: FunctionRef) -> &Function {
+        self.module(function.file).function(function.id)
+    }
+
+    /// The class.
+    pub fn class(&self, class: ClassRef) -> &racewalk_ir::Class {
+        self.module(class.file).class(class.id)
+    }
+
+    /// The bases of a class, itself first: classes of the program and paths outside it.
+    pub fn lineage(&self, class: ClassRef) -> impl Iterator<Item = Type> + '_ {
+        self.linked.slots[class.file.index()].classes[class.id.index()].lineage.iter().map(|(base, _)| *base)
+    }
+
+    /// Some base of the class could not be found.
+    pub fn has_unknown_base(&self, class: ClassRef) -> bool {
+        self.linked.slots[class.file.index()].classes[class.id.index()].has_unknown_base
+    }
+
+    /// What a function's name stands for after its decorators.
+    pub fn function_value(&self, function: FunctionRef) -> Type {
+        self.linked.slots[function.file.index()].functions[function.id.index()].value.value
+    }
+
+    /// The function's own method of this name in the class or its bases.
+    pub fn method(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
+        self.lineage(class).find_map(|base| match base {
+            Type::Class(base) => self.own_method(base, name),
+            _ => None,
+        })
+    }
+
+    /// The method that the class's own body defines under this name.
+    pub fn own_method(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
+        let module = self.module(class.file);
+        let body = module.function(module.class(class.id).body);
+        let symbol = &body.symbols[body.symbol_of.get(&name)?.index()];
+        module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
+            racewalk_ir::BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
+            _ => None,
+        })
+    }
+
+    /// The text of an expression for messages: a dotted path where it is one.
+    pub fn path_text(&self, file: FileId, expr: ExprId) -> String {
+        path_text(self.module(file), expr)
+    }
+}
+
+fn path_text(module: &Module, expr: ExprId) -> String {
+    use racewalk_ir::Expr;
+    match module.expr(expr) {
+        Expr::Name(name, _) => name.as_str().trim_end_matches('\'').to_owned(),
+        Expr::Attr(base, name) => format!("{}.{name}", path_text(module, base)),
+        Expr::Call(callee, _) => format!("{}()", path_text(module, callee)),
+        Expr::Await(value) => format!("(await {})", path_text(module, value)),
+        Expr::Subscript(base, _) => format!("{}[…]", path_text(module, base)),
+        _ => "…".to_owned(),
+    }
 }

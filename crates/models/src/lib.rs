@@ -1,7 +1,180 @@
 //! What libraries do, as data: TOML files under `models/<language>/`, one schema for all languages.
 
 pub mod schema;
+mod type_spec;
+
+pub use schema::{Blocks, Call, Class, ClassKind, Decorator, Entry, Joins, Position, Runs, Serves, Spawns};
+pub use type_spec::TypeSpec;
+
+use racewalk_ir::Name;
+use rustc_hash::{FxHashMap, FxHashSet};
+use schema::Library;
+
+/// A model file that is compiled in: language, import roots, path for messages, text.
+type Builtin = (&'static str, &'static [&'static str], &'static str, &'static str);
+
+const BUILTIN: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
+
+/// The root under which names that need no import live.
+const ALWAYS: &str = "builtins";
 
 /// The models of the libraries that a program uses.
 #[derive(Debug, Default)]
-pub struct Models {}
+pub struct Models {
+    functions: FxHashMap<Name, Call>,
+    classes: FxHashMap<Name, Class>,
+    methods: FxHashMap<(Name, Name), Call>,
+    attributes: FxHashMap<(Name, Name), TypeSpec>,
+    bases: FxHashMap<Name, Vec<Name>>,
+    values: FxHashMap<Name, TypeSpec>,
+    aliases: FxHashMap<Name, Name>,
+}
+
+impl Models {
+    /// Loads the compiled-in models of a language whose import roots the program names, then `extra` files (path for
+    /// messages, text), which may override them.
+    ///
+    /// # Errors
+    /// Names the file, the line and what is wrong with it.
+    pub fn load(language: &str, roots: &FxHashSet<Name>, extra: &[(String, String)]) -> Result<Self, String> {
+        let mut models = Self::default();
+        let used = |root: &str| root == ALWAYS || roots.contains(&Name::new(root));
+        for (of, file_roots, path, text) in BUILTIN {
+            if *of == language && file_roots.iter().any(|root| used(root)) {
+                models.add(path, text)?;
+            }
+        }
+        for (path, text) in extra {
+            models.add(path, text)?;
+        }
+        Ok(models)
+    }
+
+    /// True when a model file covers this import root.
+    pub fn is_library(root: &str) -> bool {
+        BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
+    }
+
+    fn add(&mut self, path: &str, text: &str) -> Result<(), String> {
+        let library: Library = toml::from_str(text).map_err(|error| format!("{path}: {error}"))?;
+        self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
+        self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));
+        self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from), Name::new(to))));
+        for (path, mut class) in library.class {
+            let name = Name::new(&path);
+            let methods = std::mem::take(&mut class.method);
+            self.methods.extend(methods.into_iter().map(|(method, call)| ((name, Name::new(&method)), call)));
+            let attributes = std::mem::take(&mut class.attribute);
+            self.attributes.extend(attributes.into_iter().map(|(member, spec)| ((name, Name::new(&member)), spec)));
+            self.bases.insert(name, class.bases.iter().map(|base| Name::new(base)).collect());
+            self.classes.insert(name, class);
+        }
+        Ok(())
+    }
+
+    /// The path under which the models know what this path names.
+    pub fn canonical(&self, path: Name) -> Name {
+        if let Some(known) = self.aliases.get(&path) {
+            return *known;
+        }
+        // An alias of a module stands for everything beneath it.
+        let text = path.as_str();
+        let mut end = text.len();
+        while let Some(dot) = text[..end].rfind('.') {
+            if let Some(known) = self.aliases.get(&Name::new(&text[..dot])) {
+                return Name::new(&format!("{known}{}", &text[dot..]));
+            }
+            end = dot;
+        }
+        path
+    }
+
+    /// What calling the function at this path does.
+    pub fn function(&self, path: Name) -> Option<&Call> {
+        self.functions.get(&path)
+    }
+
+    /// The class at this path.
+    pub fn class(&self, path: Name) -> Option<&Class> {
+        self.classes.get(&path)
+    }
+
+    /// The type of the module-level value at this path.
+    pub fn value(&self, path: Name) -> Option<&TypeSpec> {
+        self.values.get(&path)
+    }
+
+    /// The class and its bases, nearest first.
+    pub fn ancestry(&self, class: Name) -> Vec<Name> {
+        let mut found = vec![class];
+        let mut next = 0;
+        while let Some(class) = found.get(next).copied() {
+            let bases = self.bases.get(&class).into_iter().flatten().map(|base| self.canonical(*base));
+            for base in bases.collect::<Vec<_>>() {
+                if !found.contains(&base) {
+                    found.push(base);
+                }
+            }
+            next += 1;
+        }
+        found
+    }
+
+    /// What calling this method of an instance of the class, or of one of its bases, does.
+    pub fn method(&self, class: Name, method: Name) -> Option<&Call> {
+        self.first(class, |class| self.methods.get(&(class, method)))
+    }
+
+    /// The type of an attribute of an instance of the class, or of one of its bases.
+    pub fn attribute(&self, class: Name, member: Name) -> Option<&TypeSpec> {
+        self.first(class, |class| self.attributes.get(&(class, member)))
+    }
+
+    /// The first answer that the class or one of its bases gives.
+    pub fn inherited<'a, T: 'a>(&'a self, class: Name, ask: impl Fn(&'a Class) -> Option<T>) -> Option<T> {
+        self.first(class, |class| self.classes.get(&class).and_then(&ask))
+    }
+
+    fn first<T>(&self, class: Name, ask: impl Fn(Name) -> Option<T>) -> Option<T> {
+        if let Some(found) = ask(class) {
+            return Some(found);
+        }
+        if self.bases.get(&class).is_none_or(Vec::is_empty) {
+            return None;
+        }
+        self.ancestry(class).into_iter().skip(1).find_map(ask)
+    }
+
+    /// What the class is to the analysis.
+    pub fn kind(&self, class: Name) -> Option<ClassKind> {
+        self.inherited(class, |class| class.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_builtin_file_is_valid() {
+        let mut models = Models::default();
+        let broken: Vec<String> =
+            BUILTIN.iter().filter_map(|(_, _, path, text)| models.add(path, text).err()).collect();
+        assert!(broken.is_empty(), "{}", broken.join("\n"));
+    }
+
+    #[test]
+    fn an_unknown_field_is_an_error_with_its_place() {
+        let mut models = Models::default();
+        let error = models.add("mine.toml", "library = \"x\"\nroots = []\n[function.f]\nblokcs = \"network\"\n");
+        let message = error.expect_err("the field is misspelt");
+        assert!(message.starts_with("mine.toml") && message.contains("line 4"), "{message}");
+    }
+
+    #[test]
+    fn an_alias_of_a_module_covers_what_is_beneath_it() {
+        let mut models = Models::default();
+        models.add("m.toml", "library = \"x\"\nroots = []\n[alias]\n\"x.api\" = \"x\"\n").expect("valid");
+        assert_eq!(models.canonical(Name::new("x.api.get")), Name::new("x.get"));
+    }
+}

@@ -1,5 +1,6 @@
 //! The schema of a model file; `models/README.md` describes it for those who write one.
 
+use crate::type_spec::TypeSpec;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub struct Library {
     pub class: BTreeMap<String, Class>,
     /// Module-level values by absolute dotted path, with their types.
     #[serde(default)]
-    pub value: BTreeMap<String, String>,
+    pub value: BTreeMap<String, TypeSpec>,
 }
 
 /// A class.
@@ -43,22 +44,22 @@ pub struct Class {
     pub loop_bound: bool,
     /// An instance can be awaited; the type that this gives.
     #[serde(default)]
-    pub awaits_to: Option<String>,
+    pub awaits_to: Option<TypeSpec>,
     /// `async with` on an instance gives this type.
     #[serde(default)]
-    pub enter_async: Option<String>,
+    pub enter_async: Option<TypeSpec>,
     /// `with` on an instance gives this type.
     #[serde(default)]
-    pub enter: Option<String>,
+    pub enter: Option<TypeSpec>,
     /// Entering with plain `with` blocks the thread (a thread lock, a synchronous client).
     #[serde(default)]
     pub enter_blocks: Option<Blocks>,
     /// `async for` over an instance gives elements of this type.
     #[serde(default)]
-    pub iterate_async: Option<String>,
+    pub iterate_async: Option<TypeSpec>,
     /// `for` over an instance gives elements of this type.
     #[serde(default)]
-    pub iterate: Option<String>,
+    pub iterate: Option<TypeSpec>,
     /// Iterating with a plain `for` blocks the thread.
     #[serde(default)]
     pub iterate_blocks: Option<Blocks>,
@@ -67,7 +68,7 @@ pub struct Class {
     pub method: BTreeMap<String, Call>,
     /// Attributes by name, with their types.
     #[serde(default)]
-    pub attribute: BTreeMap<String, String>,
+    pub attribute: BTreeMap<String, TypeSpec>,
     /// Names of methods that the framework calls on subclasses, and how.
     #[serde(default)]
     pub hooks: BTreeMap<String, Entry>,
@@ -131,7 +132,7 @@ pub struct Call {
     pub is_async: bool,
     /// The type of the result (for an async function: of what awaiting gives).
     #[serde(default)]
-    pub returns: Option<String>,
+    pub returns: Option<TypeSpec>,
     /// It never suspends really, although it is async.
     #[serde(default)]
     pub never_suspends: bool,
@@ -197,10 +198,10 @@ pub struct Call {
     pub writes: bool,
     /// The result is a context manager that gives this type asynchronously.
     #[serde(default)]
-    pub enter_async: Option<String>,
+    pub enter_async: Option<TypeSpec>,
     /// The result is a context manager that gives this type.
     #[serde(default)]
-    pub enter: Option<String>,
+    pub enter: Option<TypeSpec>,
     /// Acquires what its receiver guards.
     #[serde(default)]
     pub acquires: bool,

@@ -1,1 +1,23 @@
-//! Files, languages, configuration.
+//! Files, languages, configuration, module names: everything that is known of a project before its code is read.
+//!
+//! [`discover`] is the entry. All disk access of the whole tool goes through [`Disk`].
+
+mod config;
+mod decode;
+mod discover;
+mod disk;
+mod environment;
+mod globs;
+pub mod markdown;
+mod names;
+mod nearest;
+pub mod paths;
+mod toml_reader;
+mod walk;
+
+pub use config::{Config, FailOn, PerPath, Vocabulary};
+pub use discover::{Failure, Kind, Options, Project, SourceFile, discover};
+pub use disk::Disk;
+pub use globs::Globs;
+pub use names::{ModuleName, Reach};
+pub use nearest::{did_you_mean, nearest};

@@ -1,6 +1,18 @@
 //! Python front end: source text to the concurrency IR.
 
-use racewalk_ir::{Module, Name};
+mod comments;
+mod expression;
+mod lowerer;
+mod notebook;
+mod pattern;
+mod statement;
+
+pub use notebook::{Notebook, notebook_source};
+
+use lowerer::Lowerer;
+use racewalk_ir::{FunctionId, Module, Name, Span, SyntaxProblem, flow};
+use ruff_python_ast::PySourceType;
+use ruff_text_size::TextRange;
 
 /// What lowering must know of a file besides its text.
 #[derive(Clone, Copy, Debug)]
@@ -18,24 +30,52 @@ pub struct Source<'a> {
 }
 
 /// Lowers one file. Never fails: what cannot be parsed is listed in [`Module::problems`], and the rest is lowered.
-pub fn lower(source: Source<'_>) -> Module {
-    Module::empty(source.name)
-}
-
-/// A notebook's code as one text.
-#[derive(Clone, Debug, Default)]
-pub struct Notebook {
-    /// All code cells, one after another.
-    pub text: String,
-    /// For each code cell: the line in `text` (from 1) where it starts, and its position among all cells (from 1).
-    pub cells: Vec<(u32, u32)>,
-}
-
-/// Takes the code cells out of a notebook file.
 ///
-/// # Errors
-/// Says why the file is no notebook that can be read.
-pub fn notebook_source(json: &str) -> Result<Notebook, String> {
-    let _ = json;
-    Err("not yet".to_owned())
+/// Offsets are 32 bits wide, so a text of 4 GiB or more is not looked at and said so.
+pub fn lower(source: Source<'_>) -> Module {
+    let mut module = Module::empty(source.name);
+    module.is_package = source.is_package;
+    module.own_loop = source.is_notebook;
+    if u32::try_from(source.text.len()).is_err() {
+        let message = "the file is larger than 4 GiB".to_owned();
+        module.problems.push(SyntaxProblem { span: Span::default(), message });
+        return module;
+    }
+    module.line_starts = line_starts(source.text);
+    let parsed = ruff_python_parser::parse_unchecked_source(source.text, source_type(source));
+    module.comments = comments::addressed_to_us(source.text, parsed.tokens());
+    module.problems = parsed
+        .errors()
+        .iter()
+        .map(|error| SyntaxProblem { span: span(error.location), message: error.error.to_string() })
+        .collect();
+    let mut module = Lowerer::new(module).module(parsed.suite(), source.text.len() as u32);
+    for function in 0..module.functions.len() {
+        flow::resolve_locals(&mut module, FunctionId(function as u32));
+    }
+    module
+}
+
+fn source_type(source: Source<'_>) -> PySourceType {
+    match source {
+        Source { is_notebook: true, .. } => PySourceType::Ipynb,
+        Source { is_stub: true, .. } => PySourceType::Stub,
+        _ => PySourceType::Python,
+    }
+}
+
+pub(crate) fn span(range: TextRange) -> Span {
+    Span::new(range.start().to_u32(), range.end().to_u32())
+}
+
+/// Offsets of the lines' first bytes; `\n`, `\r\n` and a lone `\r` end a line, as they do for Python.
+fn line_starts(text: &str) -> Vec<u32> {
+    let bytes = text.as_bytes();
+    let mut starts = vec![0];
+    for end in memchr::memchr2_iter(b'\n', b'\r', bytes) {
+        if bytes[end] == b'\n' || bytes.get(end + 1) != Some(&b'\n') {
+            starts.push(end as u32 + 1);
+        }
+    }
+    starts
 }

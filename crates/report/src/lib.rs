@@ -1,5 +1,23 @@
 //! Findings, suppressions and one renderer a format.
 
+mod concise;
 mod finding;
+mod frame;
+mod full;
+mod source;
+mod statistics;
+mod suppression;
 
+pub use concise::concise;
 pub use finding::*;
+pub use full::full;
+pub use source::{Shown, SourceText, Sources};
+pub use statistics::statistics;
+pub use suppression::{Suppression, parse_suppression};
+
+/// The report as one JSON object: the output contract.
+pub fn json(report: &Report) -> String {
+    let mut text = serde_json::to_string_pretty(report).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+    text.push('\n');
+    text
+}

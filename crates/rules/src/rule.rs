@@ -1,7 +1,7 @@
 //! What a rule is: metadata, documentation, detector.
 
+use crate::context::Context;
 use crate::finding::Finding;
-use racewalk_link::Program;
 use racewalk_report::Severity;
 
 /// Which of the five questions a rule belongs to.
@@ -52,7 +52,7 @@ pub struct Rule {
     /// The rule's own source file: its leading `//!` lines are its documentation.
     pub source: &'static str,
     /// The detector.
-    pub check: fn(&Program, &mut Vec<Finding>),
+    pub check: fn(&Context<'_>, &mut Vec<Finding>),
 }
 
 impl Rule {

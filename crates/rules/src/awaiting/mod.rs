@@ -1,1 +1,3 @@
 //! Does it await everything it starts?
+
+pub(crate) mod missing_await;

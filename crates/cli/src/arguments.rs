@@ -1,0 +1,169 @@
+//! What can be asked on the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Tells which asynchronous code will break under load: what is not awaited, and what holds up the event loop.
+#[derive(Debug, Parser)]
+#[command(name = "racewalk", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) check: CheckArguments,
+
+    /// When to use colours; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
+    pub(crate) color: Color,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check files and directories; `racewalk PATH` does the same
+    Check(CheckArguments),
+    /// List the rules
+    Rules(RulesArguments),
+    /// Explain a rule, or a runtime message by the rules whose defects cause it
+    Explain(ExplainArguments),
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArguments {
+    /// Files and directories to report on; `-` is standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// How to print findings
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output_format: Format,
+
+    /// Show `possible` findings and rules that are off by default, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Run these rules only: names, short names, questions (`await`, `loop`, …) or `all`
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(crate) select: Vec<String>,
+
+    /// Do not run these rules
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(crate) ignore: Vec<String>,
+
+    /// Print how many findings each rule has instead of the findings
+    #[arg(long)]
+    pub(crate) statistics: bool,
+
+    /// Load nothing but PATH: no project around it, no configuration, no installed packages
+    #[arg(long)]
+    pub(crate) isolated: bool,
+
+    /// Leave the cache alone (there is none yet: every check starts afresh)
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+
+    /// The least severity that makes the exit status 1 [default: warning, or the configuration's]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    /// Read signatures of installed packages from this virtual environment
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Check standard input as if it were stored here; a Markdown name checks its Python blocks
+    #[arg(long, value_name = "PATH")]
+    pub(crate) stdin_filename: Option<PathBuf>,
+
+    /// Use this configuration file instead of the nearest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `rules`.
+#[derive(Args, Debug)]
+pub(crate) struct RulesArguments {
+    /// How to print them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output_format: ListFormat,
+}
+
+/// `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// A rule's name, or a message such as "coroutine 'f' was never awaited"
+    #[arg(value_name = "RULE|MESSAGE", required = true)]
+    pub(crate) query: Vec<String>,
+}
+
+/// Formats of findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Source, call chain and help
+    #[default]
+    Full,
+    /// One line a finding
+    Concise,
+    /// One object, for programs
+    Json,
+}
+
+/// Formats of the list of rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// A table to read
+    #[default]
+    Full,
+    /// A Markdown table
+    Markdown,
+    /// An array, for programs
+    Json,
+}
+
+/// Severities, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Any finding
+    Hint,
+    /// Warnings and errors
+    Warning,
+    /// Errors
+    Error,
+    /// Never fail because of findings
+    Never,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Makes it so for everything that is printed from here on.
+    pub(crate) fn apply(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds() {
+        super::Cli::command().debug_assert();
+    }
+}

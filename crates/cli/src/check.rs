@@ -1,0 +1,93 @@
+//! `racewalk check`.
+
+use crate::arguments::{self, CheckArguments, Format};
+use crate::output;
+use crate::progress::Progress;
+use racewalk_engine::report::{self, Severity, Skipped};
+use racewalk_engine::{Engine, FailOn, Options, Outcome};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Checks, prints, and says by the exit status whether something was found.
+pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
+    let outcome = check(arguments)?;
+    output::print(&render(arguments, &outcome))?;
+    for skipped in &outcome.report.summary.skipped {
+        output::warning(&describe(skipped));
+    }
+    let configured = outcome.fail_on.unwrap_or(FailOn::AtLeast(Severity::Warning));
+    let fail_on = arguments.fail_on.map_or(configured, threshold);
+    let failed = outcome.report.findings.iter().any(|finding| fail_on.fails(finding.severity));
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn check(arguments: &CheckArguments) -> Result<Outcome, String> {
+    let options = options(arguments)?;
+    let progress = Progress::start();
+    let shown = progress.clone();
+    let engine = Engine::default().on_stage(move |stage| shown.show(stage));
+    let outcome = match stdin_name(arguments)? {
+        Some(name) => engine.check_text(&options, name, read_stdin()?),
+        None => engine.check(&options),
+    };
+    progress.finish();
+    outcome.map_err(|failure| failure.to_string())
+}
+
+fn options(arguments: &CheckArguments) -> Result<Options, String> {
+    let working = std::env::current_dir().map_err(|error| format!("no working directory: {error}"))?;
+    let mut options = Options::new(working);
+    if !arguments.paths.is_empty() {
+        options.paths.clone_from(&arguments.paths);
+    }
+    options.isolated = arguments.isolated;
+    options.strict = arguments.strict;
+    options.select.clone_from(&arguments.select);
+    options.ignore.clone_from(&arguments.ignore);
+    options.config.clone_from(&arguments.config);
+    options.python.clone_from(&arguments.python);
+    Ok(options)
+}
+
+/// The name of what standard input holds, when that is what is checked.
+fn stdin_name(arguments: &CheckArguments) -> Result<Option<PathBuf>, String> {
+    let dash = arguments.paths.iter().any(|path| path == Path::new("-"));
+    if arguments.paths.len() > usize::from(dash) && (dash || arguments.stdin_filename.is_some()) {
+        return Err("standard input is checked alone: give no other PATH with `-` or --stdin-filename".to_owned());
+    }
+    let name = arguments.stdin_filename.clone();
+    Ok(if dash { Some(name.unwrap_or_else(|| PathBuf::from("stdin.py"))) } else { name })
+}
+
+fn read_stdin() -> Result<String, String> {
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| format!("standard input: {error}"))?;
+    Ok(text)
+}
+
+fn render(arguments: &CheckArguments, outcome: &Outcome) -> String {
+    match arguments.output_format {
+        Format::Json => report::json(&outcome.report),
+        _ if arguments.statistics => report::statistics(&outcome.report),
+        Format::Concise => report::concise(&outcome.report),
+        Format::Full => report::full(&outcome.report, &outcome.sources, output::width()),
+    }
+}
+
+fn describe(skipped: &Skipped) -> String {
+    match skipped.line {
+        0 => format!("{}: {}", skipped.path, skipped.reason),
+        line => format!("{}:{line}: {}", skipped.path, skipped.reason),
+    }
+}
+
+fn threshold(fail_on: arguments::FailOn) -> FailOn {
+    match fail_on {
+        arguments::FailOn::Hint => FailOn::AtLeast(Severity::Hint),
+        arguments::FailOn::Warning => FailOn::AtLeast(Severity::Warning),
+        arguments::FailOn::Error => FailOn::AtLeast(Severity::Error),
+        arguments::FailOn::Never => FailOn::Never,
+    }
+}

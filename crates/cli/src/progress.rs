@@ -1,0 +1,47 @@
+//! A sign of life on a terminal when a check takes over a second.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use racewalk_engine::Stage;
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is shown while a check runs; gone when dropped.
+#[derive(Clone)]
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Starts the clock; nothing shows before a second has passed, nor when standard error is no terminal.
+    pub(crate) fn start() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if stderr().is_terminal() {
+            bar.set_style(ProgressStyle::default_spinner());
+            let later = bar.downgrade();
+            std::thread::spawn(move || {
+                std::thread::sleep(PATIENCE);
+                if let Some(bar) = later.upgrade().filter(|bar| !bar.is_finished()) {
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
+                    bar.enable_steady_tick(Duration::from_millis(100));
+                }
+            });
+        }
+        Self(bar)
+    }
+
+    /// Shows the stage.
+    pub(crate) fn show(&self, stage: Stage) {
+        self.0.set_message(match stage {
+            Stage::Discovering => "looking for files".to_owned(),
+            Stage::Reading(files) => format!("reading {files} files"),
+            Stage::Linking => "linking".to_owned(),
+            Stage::Judging(rules) => format!("running {rules} rules"),
+            Stage::Reporting => "reporting".to_owned(),
+        });
+    }
+
+    /// Takes it away.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,119 @@
+//! Reading and lowering all files, in parallel.
+
+use racewalk_ir::{Event, Module, Name};
+use racewalk_project::{Disk, Kind, SourceFile, markdown};
+use racewalk_python::{Source, lower as lower_python, notebook_source};
+use racewalk_report::Skipped;
+use rayon::prelude::*;
+
+/// One module of the program: a file, or a part of one.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// Its file, in the project's list.
+    pub(crate) file: usize,
+    /// Which part of it.
+    pub(crate) part: Part,
+    /// Lines of code in it.
+    pub(crate) lines: usize,
+}
+
+/// Which part of its file a module is, and so how its lines are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// The code cells of a notebook: the line where each starts, and its number.
+    Cells(Vec<(u32, u32)>),
+    /// A code block.
+    Block {
+        /// Its position among the blocks.
+        index: usize,
+        /// The line before its first.
+        fence_line: u32,
+        /// How far it is indented.
+        indent: u32,
+    },
+}
+
+/// All modules of a program. `units` and `modules` go in step.
+#[derive(Default)]
+pub(crate) struct Lowered {
+    pub(crate) units: Vec<Unit>,
+    pub(crate) modules: Vec<Module>,
+    /// Files that could not be read at all.
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+/// Reads and lowers the files. A text is dropped as soon as it is lowered.
+pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
+    let lowered: Vec<_> = (0..files.len()).into_par_iter().map(|index| lower_file(disk, files, index)).collect();
+    let mut all = Lowered::default();
+    for (file, result) in files.iter().zip(lowered) {
+        match result {
+            Ok(parts) => {
+                let (units, modules): (Vec<Unit>, Vec<Module>) = parts.into_iter().unzip();
+                all.units.extend(units);
+                all.modules.extend(modules);
+            }
+            Err(reason) if file.reported => all.skipped.push(Skipped { path: file.shown.clone(), line: 0, reason }),
+            Err(_) => {}
+        }
+    }
+    all
+}
+
+fn lower_file(disk: &Disk, files: &[SourceFile], index: usize) -> Result<Vec<(Unit, Module)>, String> {
+    let file = &files[index];
+    let lower = |(part, text): (Part, String)| {
+        let module = lower_part(file, &part, &text);
+        (Unit { file: index, part, lines: text.lines().count() }, module)
+    };
+    Ok(parts(disk, file)?.into_iter().map(lower).collect())
+}
+
+/// The modules in a file, as texts.
+pub(crate) fn parts(disk: &Disk, file: &SourceFile) -> Result<Vec<(Part, String)>, String> {
+    let text = disk.read_text(&file.path)?;
+    match file.kind {
+        Kind::Source | Kind::Stub => Ok(vec![(Part::Whole, text)]),
+        Kind::Notebook => {
+            let notebook =
+                notebook_source(&text).map_err(|reason| format!("not a notebook that can be read: {reason}"))?;
+            Ok(vec![(Part::Cells(notebook.cells), notebook.text)])
+        }
+        Kind::Markdown => Ok(blocks(&text)),
+    }
+}
+
+fn blocks(text: &str) -> Vec<(Part, String)> {
+    let blocks = markdown::blocks(text).into_iter().filter(markdown::Block::is_python).enumerate();
+    let part = |(index, block): (usize, markdown::Block<'_>)| {
+        (Part::Block { index, fence_line: block.fence_line, indent: block.indent as u32 }, block.text)
+    };
+    blocks.map(part).collect()
+}
+
+fn lower_part(file: &SourceFile, part: &Part, text: &str) -> Module {
+    let name = file.names.first().map_or("", |name| name.text.as_str());
+    let name = match part {
+        Part::Block { index, .. } => Name::new(&format!("{name}.block{}", index + 1)),
+        _ => Name::new(name),
+    };
+    let source = Source {
+        text,
+        name,
+        is_package: file.is_package,
+        is_stub: file.kind == Kind::Stub,
+        is_notebook: file.kind == Kind::Notebook,
+    };
+    let module = lower_python(source);
+    // A fragment in a document that awaits at its top level is meant for a prompt that allows it.
+    if file.kind == Kind::Markdown && suspends_at_top(&module) {
+        return lower_python(Source { is_notebook: true, ..source });
+    }
+    module
+}
+
+fn suspends_at_top(module: &Module) -> bool {
+    module.functions.first().is_some_and(|body| body.events.iter().any(|event| matches!(event, Event::Suspend(..))))
+}

@@ -1,0 +1,260 @@
+//! From what the rules found to the report: suppressions, severities, lines and columns, fingerprints, order.
+
+use crate::fingerprint::fingerprint;
+use crate::lower::{Part, Unit, parts};
+use crate::selection::Selection;
+use crate::suppress::{self, Judge};
+use crate::{Options, Outcome};
+use racewalk_ir::{FunctionKind, Module, Span};
+use racewalk_link::{FileId, Program};
+use racewalk_project::{Disk, Project, SourceFile, Vocabulary};
+use racewalk_report::{
+    Confidence, Finding, Hop, Note, Position, Range, Related, Report, Shown, Skipped, SourceText, Sources, Summary,
+};
+use racewalk_rules::{Finding as Raw, Place};
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Everything around the program that a report needs.
+pub(crate) struct Check<'a> {
+    pub(crate) disk: &'a Disk,
+    pub(crate) project: &'a Project,
+    pub(crate) selection: &'a Selection<'a>,
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) options: &'a Options,
+}
+
+/// A finding on its way into the report, with what its fingerprint is made of.
+struct Draft<'a> {
+    finding: Finding,
+    rooted: &'a str,
+    shape: String,
+}
+
+impl Check<'_> {
+    /// The file of a module.
+    pub(crate) fn file(&self, unit: &Unit) -> &SourceFile {
+        &self.project.files[unit.file]
+    }
+
+    /// The report on a program in which the rules have found this.
+    pub(crate) fn outcome(&self, program: &Program, units: &[Unit], found: Vec<Raw>, unread: Vec<Skipped>) -> Outcome {
+        let found = self.wanted(program, units, found);
+        let texts = self.texts(units, &needed(program, &found));
+        let view = View { check: self, program, units, texts: &texts };
+        let found = self.suppressed(&view, found);
+        let findings = view.findings(found);
+        let summary = self.summary(program, units, findings.len(), unread);
+        let tool = format!("racewalk {}", env!("CARGO_PKG_VERSION"));
+        Outcome {
+            report: Report { version: 1, tool, summary, findings },
+            sources: self.sources(units, texts),
+            fail_on: self.project.config.fail_on,
+        }
+    }
+
+    fn wanted(&self, program: &Program, units: &[Unit], mut found: Vec<Raw>) -> Vec<Raw> {
+        found.retain(|raw| {
+            let unit = raw.at.file.0 as usize;
+            program.reported[unit] && self.selection.wants(raw.rule, &self.file(&units[unit]).path)
+        });
+        found
+    }
+
+    /// The texts of these modules, read again: few files have findings, so none is kept from the first reading.
+    fn texts(&self, units: &[Unit], needed: &FxHashSet<u32>) -> FxHashMap<u32, SourceText> {
+        let read = |index: &u32| {
+            let unit = &units[*index as usize];
+            let parts = parts(self.disk, self.file(unit)).unwrap_or_default();
+            let text = parts.into_iter().find(|(part, _)| *part == unit.part).map(|(_, text)| text);
+            (*index, SourceText::new(text.unwrap_or_default()))
+        };
+        needed.par_iter().map(read).collect()
+    }
+
+    fn suppressed(&self, view: &View<'_>, found: Vec<Raw>) -> Vec<Raw> {
+        let mut by_file: FxHashMap<FileId, Vec<Raw>> = FxHashMap::default();
+        for raw in found {
+            by_file.entry(raw.at.file).or_default().push(raw);
+        }
+        let mut kept = Vec::new();
+        for (index, module) in view.program.modules().iter().enumerate() {
+            let file = FileId(index as u32);
+            let mut findings = by_file.remove(&file).unwrap_or_default();
+            if view.program.reported[index] && suppress::has_suppressions(module) {
+                let path = &self.file(&view.units[index]).path;
+                let judge = Judge { selection: self.selection, vocabulary: self.vocabulary, path };
+                suppress::apply(&judge, file, module, &view.texts[&file.0], &mut findings);
+            }
+            kept.append(&mut findings);
+        }
+        kept.retain(|raw| self.options.strict || raw.confidence > Confidence::Possible);
+        kept
+    }
+
+    fn summary(&self, program: &Program, units: &[Unit], findings: usize, unread: Vec<Skipped>) -> Summary {
+        let mut summary = Summary { findings, ..Summary::default() };
+        summary.skipped = self.project.skipped.iter().cloned().chain(unread).collect();
+        let mut last_file = None;
+        for (unit, module) in units.iter().zip(program.modules()).filter(|(unit, _)| self.file(unit).reported) {
+            summary.files += usize::from(last_file.replace(unit.file) != Some(unit.file));
+            summary.lines += unit.lines;
+            let functions = module.functions.iter().filter(|function| function.kind == FunctionKind::Function);
+            summary.functions += functions.clone().count();
+            summary.async_functions += functions.filter(|function| function.is_async).count();
+            summary.skipped.extend(self.syntax_problem(unit, module));
+        }
+        summary.skipped.sort_by(|a, b| (&a.path, a.line, &a.reason).cmp(&(&b.path, b.line, &b.reason)));
+        summary
+    }
+
+    fn syntax_problem(&self, unit: &Unit, module: &Module) -> Option<Skipped> {
+        let problem = module.problems.first()?;
+        let (line, cell) = unit.part.line(module.line(problem.span.start));
+        let cell = cell.map_or_else(String::new, |cell| format!("cell {cell}: "));
+        let reason = format!("{cell}{}; the rest was analysed", problem.message);
+        Some(Skipped { path: self.file(unit).shown.clone(), line, reason })
+    }
+
+    fn sources(&self, units: &[Unit], texts: FxHashMap<u32, SourceText>) -> Sources {
+        let mut sources = Sources::default();
+        for (index, text) in texts {
+            let unit = &units[index as usize];
+            let file = self.file(unit);
+            let (text, cells) = match &unit.part {
+                Part::Whole => (text, Vec::new()),
+                Part::Cells(cells) => (text, cells.clone()),
+                Part::Block { .. } => {
+                    (SourceText::new(self.disk.read_text(&file.path).unwrap_or_default()), Vec::new())
+                }
+            };
+            sources.insert(file.shown.clone(), Shown { text, cells });
+        }
+        sources
+    }
+}
+
+/// The modules whose text must be read: those with findings, places that findings name, or suppressions.
+fn needed(program: &Program, found: &[Raw]) -> FxHashSet<u32> {
+    let places =
+        found.iter().flat_map(|raw| std::iter::once(raw.at).chain(raw.related.iter().map(|(place, _)| *place)));
+    let mut needed: FxHashSet<u32> = places.map(|place| place.file.0).collect();
+    let modules = program.modules().iter().zip(&program.reported).enumerate();
+    let suppressing = modules.filter(|(_, (module, reported))| **reported && suppress::has_suppressions(module));
+    needed.extend(suppressing.map(|(index, _)| index as u32));
+    needed
+}
+
+impl Part {
+    /// A line of the module as a line of the file, with the cell that it counts in.
+    fn line(&self, line: u32) -> (u32, Option<u32>) {
+        match self {
+            Self::Whole => (line, None),
+            Self::Block { fence_line, .. } => (line + fence_line, None),
+            Self::Cells(cells) => {
+                let at = cells.partition_point(|(start, _)| *start <= line);
+                let cell = at.checked_sub(1).map(|at| cells[at]);
+                cell.map_or((line, None), |(start, number)| (line - start + 1, Some(number)))
+            }
+        }
+    }
+
+    fn position(&self, at: Position) -> Position {
+        let indent = if let Self::Block { indent, .. } = self { *indent } else { 0 };
+        Position { line: self.line(at.line).0, column: at.column + indent }
+    }
+}
+
+/// The program as the report shows it: files by path, places by line and column.
+struct View<'a> {
+    check: &'a Check<'a>,
+    program: &'a Program,
+    units: &'a [Unit],
+    texts: &'a FxHashMap<u32, SourceText>,
+}
+
+impl<'a> View<'a> {
+    fn file(&self, file: FileId) -> &'a SourceFile {
+        self.check.file(&self.units[file.0 as usize])
+    }
+
+    fn range(&self, place: Place) -> (Range, Option<u32>) {
+        let part = &self.units[place.file.0 as usize].part;
+        let Span { start, end } = place.span;
+        let range = self.texts[&place.file.0].range(start, end);
+        let cell = part.line(range.start.line).1;
+        (Range { start: part.position(range.start), end: part.position(range.end) }, cell)
+    }
+
+    fn findings(&self, found: Vec<Raw>) -> Vec<Finding> {
+        let mut drafts: Vec<Draft<'a>> = found.into_par_iter().map(|raw| self.draft(raw)).collect();
+        drafts.sort_by(|a, b| order(&a.finding).cmp(&order(&b.finding)));
+        let mut ordinals: FxHashMap<[String; 4], usize> = FxHashMap::default();
+        let mut finish = |draft: Draft<'a>| {
+            let mut finding = draft.finding;
+            let key = [draft.rooted.to_owned(), finding.symbol.clone(), finding.rule.clone(), draft.shape];
+            let ordinal = ordinals.entry(key.clone()).or_default();
+            finding.fingerprint = fingerprint(&key.each_ref().map(String::as_str), *ordinal);
+            *ordinal += 1;
+            finding
+        };
+        drafts.into_iter().map(&mut finish).collect()
+    }
+
+    fn draft(&self, raw: Raw) -> Draft<'a> {
+        let (range, cell) = self.range(raw.at);
+        let file = self.file(raw.at.file);
+        let finding = Finding {
+            rule: raw.rule.name.to_owned(),
+            severity: self.check.selection.severity(raw.rule).unwrap_or(raw.severity),
+            confidence: raw.confidence,
+            path: file.shown.clone(),
+            range,
+            cell,
+            symbol: raw.symbol,
+            fingerprint: String::new(),
+            cluster: cluster(raw.rule.name, if raw.cluster.is_empty() { &raw.shape } else { &raw.cluster }),
+            reached_from: raw.reached_from,
+            message: raw.message,
+            why_it_hides: if raw.why_it_hides.is_empty() { why_it_hides(raw.rule) } else { raw.why_it_hides },
+            help: raw.help,
+            notes: raw.notes.into_iter().map(|(kind, message)| Note { kind: kind.to_owned(), message }).collect(),
+            related: raw.related.into_iter().map(|(place, message)| self.related(place, message)).collect(),
+            chain: raw.chain.into_iter().map(|hop| self.hop(hop)).collect(),
+            witness: None,
+            fixes: Vec::new(),
+        };
+        Draft { finding, rooted: &file.rooted, shape: raw.shape }
+    }
+
+    fn related(&self, place: Place, message: String) -> Related {
+        let (range, cell) = self.range(place);
+        Related { path: self.file(place.file).shown.clone(), range, cell, message }
+    }
+
+    fn hop(&self, hop: racewalk_rules::Hop) -> Hop {
+        let unit = hop.at.file.0 as usize;
+        let line = self.program.modules()[unit].line(hop.at.span.start);
+        Hop {
+            symbol: hop.symbol,
+            path: self.file(hop.at.file).shown.clone(),
+            line: self.units[unit].part.line(line).0,
+            via: hop.via.to_owned(),
+        }
+    }
+}
+
+/// Findings of one rule and shape are one cluster; those without a shape stand alone.
+fn cluster(rule: &str, shape: &str) -> String {
+    if shape.is_empty() { String::new() } else { format!("{rule}:{shape}") }
+}
+
+/// The first paragraph of what the rule's documentation says about it.
+fn why_it_hides(rule: &racewalk_rules::Rule) -> String {
+    let section = rule.section("Why tests pass all the same").unwrap_or_default();
+    section.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn order(finding: &Finding) -> impl Ord + '_ {
+    (&finding.path, finding.cell, finding.range, &finding.rule, &finding.message)
+}

@@ -1,0 +1,133 @@
+//! Entry points: functions that a framework calls, and where it runs them.
+
+use crate::types::{FileId, FunctionRef, Type};
+use crate::{Evaluator, Program};
+use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
+use racewalk_models::{Entry, Position, Serves};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+/// A function that a framework calls.
+#[derive(Clone, Debug)]
+pub struct EntryPoint {
+    /// How the framework calls it.
+    pub entry: Entry,
+    /// For messages: `POST /orders`, `tool search`, `Cog.on_message`.
+    pub label: String,
+}
+
+/// All entry points of the program.
+pub(crate) fn find(program: &Program) -> FxHashMap<FunctionRef, EntryPoint> {
+    let files: Vec<FileId> = program.files().collect();
+    let found: Vec<Vec<(FunctionRef, EntryPoint)>> = files.into_par_iter().map(|file| in_file(program, file)).collect();
+    let mut entries = FxHashMap::default();
+    for (function, entry) in found.into_iter().flatten() {
+        entries.entry(function).or_insert(entry);
+    }
+    entries
+}
+
+fn in_file(program: &Program, file: FileId) -> Vec<(FunctionRef, EntryPoint)> {
+    let evaluator = program.evaluator(file);
+    let mut found = Vec::new();
+    for id in 0..evaluator.module.functions.len() {
+        let function = FunctionRef { file, id: FunctionId(id as u32) };
+        found.extend(decorated(program, &evaluator, function).map(|entry| (function, entry)));
+        found.extend(hook(program, function).map(|entry| (function, entry)));
+        registered(program, &evaluator, function, &mut found);
+    }
+    found
+}
+
+fn decorated(program: &Program, evaluator: &Evaluator<'_>, function: FunctionRef) -> Option<EntryPoint> {
+    let body = program.function(function);
+    let outside = body.parent.unwrap_or(FunctionId(0));
+    body.decorators.iter().find_map(|decorator| {
+        let called = match evaluator.module.expr(*decorator) {
+            Expr::Call(callee, _) => callee,
+            _ => *decorator,
+        };
+        let value = evaluator.eval(outside, called);
+        let entry = value.members().iter().find_map(|member| program.model_of(*member)?.entry.clone())?;
+        let label = label(program, evaluator, *decorator, function, &entry);
+        Some(EntryPoint { entry, label })
+    })
+}
+
+fn label(
+    program: &Program,
+    evaluator: &Evaluator<'_>,
+    decorator: ExprId,
+    function: FunctionRef,
+    entry: &Entry,
+) -> String {
+    let name = &program.function(function).name;
+    let path = evaluator.args(decorator).first().and_then(|arg| match evaluator.module.expr(arg.value) {
+        Expr::Literal(Literal::Str(path)) if arg.kind == ArgKind::Positional => Some(path),
+        _ => None,
+    });
+    let verb = match evaluator.module.expr(decorator) {
+        Expr::Call(callee, _) => match evaluator.module.expr(callee) {
+            Expr::Attr(_, verb) => Some(verb.as_str().to_uppercase()),
+            _ => None,
+        },
+        _ => None,
+    };
+    match (entry.serves, path, verb) {
+        (Serves::Request, Some(path), Some(verb)) => format!("{verb} {path}"),
+        (Serves::Tool, _, _) => format!("tool {name}"),
+        (Serves::Command, _, _) => format!("command {name}"),
+        (Serves::Job, _, _) => format!("job {name}"),
+        _ => name.to_string(),
+    }
+}
+
+/// Methods that a framework calls on subclasses of its classes.
+fn hook(program: &Program, function: FunctionRef) -> Option<EntryPoint> {
+    let body = program.function(function);
+    let class = body.class.filter(|_| body.kind == FunctionKind::Function)?;
+    let class = crate::ClassRef { file: function.file, id: class };
+    let is_public = !body.name.as_str().starts_with('_');
+    let entry = program.lineage(class).find_map(|base| {
+        let Type::External(path) = base else { return None };
+        program.models().ancestry(path).into_iter().find_map(|path| {
+            let class = program.models().class(path)?;
+            let named = class.hooks.get(body.name.as_str());
+            named.or_else(|| class.all_hooks.as_ref().filter(|_| is_public)).cloned()
+        })
+    })?;
+    Some(EntryPoint { entry, label: body.qualified.to_string() })
+}
+
+/// Handlers that are passed as arguments.
+fn registered(
+    program: &Program,
+    evaluator: &Evaluator<'_>,
+    function: FunctionRef,
+    found: &mut Vec<(FunctionRef, EntryPoint)>,
+) {
+    for site in program.sites(function) {
+        for member in site.callee.members() {
+            let Some(entry) = program.model_of(*member).and_then(|model| model.entry.as_ref()) else { continue };
+            for position in &entry.handlers {
+                let Some(value) = handed(evaluator, site.call, position) else { continue };
+                for handler in evaluator.eval(function.id, value).members() {
+                    if let Type::Function(target) | Type::Method(target, _) = handler {
+                        let label = program.function(*target).qualified.to_string();
+                        found.push((*target, EntryPoint { entry: entry.clone(), label }));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn handed(evaluator: &Evaluator<'_>, call: ExprId, position: &Position) -> Option<ExprId> {
+    match position {
+        Position::Index(at) => {
+            let mut positional = evaluator.args(call).iter().filter(|arg| arg.kind == ArgKind::Positional);
+            positional.nth(*at as usize).map(|arg| arg.value)
+        }
+        Position::Name(name) => evaluator.named_argument(call, Name::new(name).as_str()),
+    }
+}

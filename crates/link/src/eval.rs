@@ -1,0 +1,472 @@
+//! Evaluating expressions to types.
+//!
+//! An evaluator looks at one file only: what it needs of other files it takes from the slots. It remembers what each
+//! binding of its file evaluates to, so shared parts of long assignments are looked at once.
+
+use crate::imports::{Imported, exported};
+use crate::slots::Slot;
+use crate::types::{ClassRef, FileId, FunctionRef, Type, Why};
+use crate::{Linked, intrinsics};
+use racewalk_ir::{
+    BindingId, BindingKind, CompKind, Defs, Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Module, Name,
+    ParamKind, SymbolId,
+};
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+
+/// Nesting of evaluations beyond this is not followed.
+const DEEPEST: u32 = 48;
+
+/// Evaluates the expressions of one file.
+pub struct Evaluator<'p> {
+    pub(crate) linked: &'p Linked,
+    pub(crate) file: FileId,
+    pub(crate) module: &'p Module,
+    bindings: RefCell<FxHashMap<BindingId, Type>>,
+    in_progress: RefCell<Vec<BindingId>>,
+    depth: Cell<u32>,
+    /// An unsettled slot was met.
+    pub(crate) met_open: Cell<bool>,
+    /// Evaluation was cut short by its depth or a circle, so its outcome must not be remembered.
+    cut: Cell<bool>,
+}
+
+impl<'p> Evaluator<'p> {
+    pub(crate) fn new(linked: &'p Linked, file: FileId) -> Self {
+        Self {
+            linked,
+            file,
+            module: &linked.modules[file.index()],
+            bindings: RefCell::default(),
+            in_progress: RefCell::default(),
+            depth: Cell::new(0),
+            met_open: Cell::new(false),
+            cut: Cell::new(false),
+        }
+    }
+
+    /// Runs `evaluate` and tells whether it met an unsettled slot.
+    pub(crate) fn settle(&self, evaluate: impl FnOnce() -> Type) -> Slot {
+        self.met_open.set(false);
+        let value = evaluate();
+        Slot { value, settled: !self.met_open.get() }
+    }
+
+    pub(crate) fn read(&self, slot: Slot) -> Type {
+        if !slot.settled {
+            self.met_open.set(true);
+        }
+        slot.value
+    }
+
+    fn deeper(&self, evaluate: impl FnOnce() -> Type) -> Type {
+        let depth = self.depth.get();
+        if depth >= DEEPEST {
+            self.cut.set(true);
+            return Type::Unknown(Why::Depth);
+        }
+        self.depth.set(depth + 1);
+        let value = evaluate();
+        self.depth.set(depth);
+        value
+    }
+
+    /// The type of an expression's value; `function` is the body that evaluates it.
+    pub fn eval(&self, function: FunctionId, expr: ExprId) -> Type {
+        self.deeper(|| self.eval_here(function, expr))
+    }
+
+    fn eval_here(&self, function: FunctionId, expr: ExprId) -> Type {
+        match self.module.expr(expr) {
+            Expr::Name(name, defs) => self.name(function, name, defs),
+            Expr::Attr(base, name) => {
+                let base = self.eval(function, base);
+                self.member(base, name)
+            }
+            Expr::Call(callee, _) => {
+                let callee = self.eval(function, callee);
+                self.call(function, callee, expr)
+            }
+            Expr::Await(value) => {
+                let value = self.eval(function, value);
+                self.awaited(value)
+            }
+            Expr::Subscript(base, key) => self.subscript(function, expr, base, key),
+            Expr::Choice(list) => self.union_of(function, list),
+            Expr::Logical(list, _) => self.union_of(function, list),
+            Expr::Not(_) | Expr::Compare(_) | Expr::Identity(_) | Expr::Format(_) => Type::Plain,
+            Expr::Operation(list) => intrinsics::operation(self, function, list),
+            Expr::Tuple(list) => {
+                let elements: Vec<Type> = self.module.list(list).iter().map(|e| self.eval(function, *e)).collect();
+                Type::Tuple(Type::list(&elements))
+            }
+            Expr::List(list) | Expr::Set(list) => Type::Collection(self.elements(function, list).interned()),
+            Expr::Map(list) => self.mapping(function, list),
+            Expr::Comp(kind, element) => {
+                let element = self.eval(function, element).interned();
+                match kind {
+                    CompKind::List | CompKind::Set => Type::Collection(element),
+                    CompKind::Map => Type::Mapping(element),
+                    CompKind::Lazy => Type::Generator(element),
+                }
+            }
+            Expr::Lambda(id) => Type::Function(FunctionRef { file: self.file, id }),
+            Expr::Literal(Literal::None) => Type::None,
+            Expr::Literal(_) => Type::Plain,
+            Expr::Bind(value) | Expr::Spread(value) => self.eval(function, value),
+            Expr::Yield(_) | Expr::YieldFrom(_) | Expr::Opaque => Type::DYNAMIC,
+        }
+    }
+
+    fn union_of(&self, function: FunctionId, list: ListId) -> Type {
+        Type::union(self.module.list(list).iter().map(|member| self.eval(function, *member)))
+    }
+
+    /// What the elements of a display have in common; a spread gives its own elements.
+    fn elements(&self, function: FunctionId, list: ListId) -> Type {
+        // A long table is like its beginning.
+        const LOOKED_AT: usize = 24;
+        let members = self.module.list(list).iter().take(LOOKED_AT);
+        if members.len() == 0 {
+            return Type::DYNAMIC;
+        }
+        Type::union(members.map(|member| match self.module.expr(*member) {
+            Expr::Spread(source) => self.element(self.eval(function, source)),
+            _ => self.eval(function, *member),
+        }))
+    }
+
+    fn mapping(&self, function: FunctionId, list: ListId) -> Type {
+        const LOOKED_AT: usize = 48;
+        let entries = self.module.list(list);
+        if entries.is_empty() {
+            return Type::Mapping(Type::DYNAMIC.interned());
+        }
+        let values = entries.chunks_exact(2).take(LOOKED_AT).map(|entry| match entry {
+            [key, value] if key == value => self.value_of_mapping(self.eval(function, *value)),
+            entry => self.eval(function, entry[1]),
+        });
+        Type::Mapping(Type::union(values).interned())
+    }
+
+    fn value_of_mapping(&self, mapping: Type) -> Type {
+        match mapping {
+            Type::Mapping(value) => value.get(),
+            _ => Type::DYNAMIC,
+        }
+    }
+
+    fn subscript(&self, function: FunctionId, expr: ExprId, base: ExprId, key: ExprId) -> Type {
+        let container = self.eval(function, base);
+        if let Some(form) = self.type_form(function, expr, container) {
+            return form;
+        }
+        self.item(container, self.module.expr(key))
+    }
+
+    /// The element of a container under a key.
+    fn item(&self, container: Type, key: Expr) -> Type {
+        match container {
+            Type::Union(members) => Type::union(members.as_slice().iter().map(|member| self.item(*member, key))),
+            Type::Tuple(elements) => match key {
+                Expr::Literal(Literal::Int(at)) => {
+                    elements.as_slice().get(at as usize).copied().unwrap_or(Type::DYNAMIC)
+                }
+                _ => Type::DYNAMIC,
+            },
+            Type::Collection(element) => match key {
+                // A slice is a collection again.
+                Expr::Operation(_) => container,
+                _ => element.get(),
+            },
+            Type::Mapping(value) => value.get(),
+            Type::Instance(..) | Type::ExternalInstance(..) => {
+                let getter = self.member(container, Name::new("__getitem__"));
+                self.result(getter, None)
+            }
+            Type::Plain => Type::Plain,
+            Type::Unknown(why) => Type::Unknown(why),
+            _ => Type::DYNAMIC,
+        }
+    }
+
+    fn name(&self, function: FunctionId, name: Name, defs: Defs) -> Type {
+        match defs {
+            Defs::Outer => self.lookup(function, name),
+            Defs::Nothing => Type::Unknown(Why::Unbound),
+            Defs::One(binding) => self.binding(binding),
+            Defs::Several(..) => Type::union(self.module.defs(&defs).iter().map(|binding| self.binding(*binding))),
+        }
+    }
+
+    /// The value of a name as seen from a body, flow aside: its own symbols, then the enclosing bodies'.
+    pub(crate) fn lookup(&self, function: FunctionId, name: Name) -> Type {
+        match self.scope_of(function, name) {
+            Some((FunctionId(0), symbol)) => self.module_symbol(symbol),
+            Some((owner, symbol)) => self.captured(owner, symbol),
+            None => self.global(name),
+        }
+    }
+
+    /// The body whose symbol a name is, seen from `function`. Class bodies are seen from themselves only.
+    pub fn scope_of(&self, function: FunctionId, name: Name) -> Option<(FunctionId, SymbolId)> {
+        let mut current = Some(function);
+        while let Some(id) = current {
+            let body = self.module.function(id);
+            let visible = id == function || body.kind != FunctionKind::ClassBody;
+            if let Some(symbol) = body.symbol_of.get(&name).copied().filter(|_| visible) {
+                let declared = &body.symbols[symbol.index()];
+                if declared.is_global {
+                    let module = self.module.function(FunctionId(0));
+                    return module.symbol_of.get(&name).map(|symbol| (FunctionId(0), *symbol));
+                }
+                if !declared.is_nonlocal {
+                    return Some((id, symbol));
+                }
+            }
+            current = body.parent;
+        }
+        None
+    }
+
+    fn global(&self, name: Name) -> Type {
+        match self.linked.names.member_of(&self.linked.modules, self.file, name, 8) {
+            Imported::Missing => self.type_parameter_of_class(name).unwrap_or_else(|| intrinsics::builtin(name)),
+            found => self.imported(found),
+        }
+    }
+
+    /// Type parameters of a class are visible in its methods' annotations, though its body's symbols are not.
+    fn type_parameter_of_class(&self, name: Name) -> Option<Type> {
+        let (class, bound) = self.module.classes.iter().find_map(|class| {
+            class.type_params.iter().find(|(param, _)| *param == name).map(|(_, bound)| (class, *bound))
+        })?;
+        let bound = bound.map_or(Type::DYNAMIC, |bound| self.annotation(class.body, bound));
+        Some(Type::Parameter(name, bound.interned()))
+    }
+
+    /// The value of what an import names.
+    pub(crate) fn imported(&self, target: Imported) -> Type {
+        match target {
+            Imported::Module(file) => Type::Module(file),
+            Imported::Symbol(file, symbol) if file == self.file => self.module_symbol(symbol),
+            Imported::Symbol(file, symbol) => match self.defined(file, symbol) {
+                Some(definition) => definition,
+                None => self.read(self.linked.slots[file.index()].symbols[symbol.index()]),
+            },
+            Imported::External(path) => self.external(path),
+            Imported::Missing => Type::Unknown(Why::Unbound),
+        }
+    }
+
+    /// A symbol that is bound once, by the definition of a class or of an undecorated function, needs no inference.
+    fn defined(&self, file: FileId, symbol: SymbolId) -> Option<Type> {
+        let module = &self.linked.modules[file.index()];
+        let [binding] = module.function(FunctionId(0)).symbols[symbol.index()].bindings.as_slice() else { return None };
+        match module.bindings[binding.index()].kind {
+            BindingKind::Class(id) => Some(Type::Class(ClassRef { file, id })),
+            BindingKind::Function(id) if module.function(id).decorators.is_empty() => {
+                Some(Type::Function(FunctionRef { file, id }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Something outside the program: a value of known type, or a module, class or function.
+    pub(crate) fn external(&self, path: Name) -> Type {
+        let path = self.linked.models.canonical(path);
+        match self.linked.models.value(path) {
+            Some(spec) => self.from_spec(spec, Type::DYNAMIC, None),
+            None => Type::External(path),
+        }
+    }
+
+    /// A module-level symbol of this file, as its users see it.
+    fn module_symbol(&self, symbol: SymbolId) -> Type {
+        let bindings = exported(self.module, symbol);
+        Type::union(bindings.into_iter().map(|binding| self.binding(binding)))
+    }
+
+    /// A symbol of an enclosing function: any of its bindings may have happened.
+    fn captured(&self, owner: FunctionId, symbol: SymbolId) -> Type {
+        let symbol = &self.module.function(owner).symbols[symbol.index()];
+        let alive = |binding: &&BindingId| !matches!(self.module.bindings[binding.index()].kind, BindingKind::Deleted);
+        Type::union(symbol.bindings.iter().filter(alive).map(|binding| self.binding(*binding)))
+    }
+
+    /// What a binding of this file gives its symbol.
+    pub fn binding(&self, id: BindingId) -> Type {
+        if let Some(known) = self.bindings.borrow().get(&id) {
+            return *known;
+        }
+        if self.in_progress.borrow().contains(&id) {
+            self.cut.set(true);
+            return Type::Unknown(Why::Depth);
+        }
+        self.in_progress.borrow_mut().push(id);
+        let cut_before = self.cut.replace(false);
+        let value = self.deeper(|| self.binding_here(id));
+        self.in_progress.borrow_mut().pop();
+        // What was cut short inside a circle is final only for the outermost of its members.
+        if !self.cut.get() || self.in_progress.borrow().is_empty() {
+            self.bindings.borrow_mut().insert(id, value);
+        }
+        self.cut.set(cut_before || self.cut.get());
+        value
+    }
+
+    fn binding_here(&self, id: BindingId) -> Type {
+        let binding = self.module.bindings[id.index()];
+        let within = binding.within;
+        match binding.kind {
+            BindingKind::Import(path) => self.imported(self.linked.names.module(path, self.file)),
+            BindingKind::ImportMember(module, name) => {
+                self.imported(self.linked.names.member(&self.linked.modules, self.file, module, name))
+            }
+            BindingKind::Function(id) => self.function_value(id),
+            BindingKind::Class(id) => Type::Class(ClassRef { file: self.file, id }),
+            BindingKind::Param(position) => self.param(within, position as usize),
+            BindingKind::TypeParameter(bound) => {
+                let name = self.module.function(binding.owner).symbols[binding.symbol.index()].name;
+                let bound = bound.map_or(Type::DYNAMIC, |bound| self.annotation(within, bound));
+                Type::Parameter(name, bound.interned())
+            }
+            kind => self.bound_value(within, kind),
+        }
+    }
+
+    /// What an assignment of this kind gives its target.
+    pub(crate) fn bound_value(&self, within: FunctionId, kind: BindingKind) -> Type {
+        match kind {
+            BindingKind::Value(value) => self.eval(within, value),
+            BindingKind::Typed(annotation, value) => {
+                let declared = self.annotation(within, annotation);
+                match value {
+                    Some(value) if declared.is_unknown() => self.eval(within, value),
+                    _ => declared,
+                }
+            }
+            BindingKind::Element(source) => self.element(self.eval(within, source)),
+            BindingKind::ElementPart(source, at) => self.part(self.element(self.eval(within, source)), at),
+            BindingKind::ElementAsync(source) => self.element_async(self.eval(within, source)),
+            BindingKind::Part(value, at) => self.part(self.eval(within, value), at),
+            BindingKind::Context(value) => self.entered(self.eval(within, value), false),
+            BindingKind::ContextAsync(value) => self.entered(self.eval(within, value), true),
+            BindingKind::Caught(Some(class)) => self.annotation(within, class),
+            BindingKind::TypeAlias(value) => Type::Form(self.annotation(within, value).interned()),
+            _ => Type::DYNAMIC,
+        }
+    }
+
+    /// What a function's name stands for after its decorators.
+    pub(crate) fn function_value(&self, id: FunctionId) -> Type {
+        let function = self.module.function(id);
+        if function.decorators.is_empty() {
+            return Type::Function(FunctionRef { file: self.file, id });
+        }
+        self.read(self.linked.slots[self.file.index()].functions[id.index()].value)
+    }
+
+    fn part(&self, value: Type, at: u32) -> Type {
+        match value {
+            Type::Union(members) => Type::union(members.as_slice().iter().map(|member| self.part(*member, at))),
+            Type::Tuple(elements) => elements.as_slice().get(at as usize).copied().unwrap_or(Type::DYNAMIC),
+            other => self.element(other),
+        }
+    }
+
+    /// The type of a function's parameter.
+    pub(crate) fn param(&self, function: FunctionId, position: usize) -> Type {
+        let body = self.module.function(function);
+        let param = body.params[position];
+        let outside = body.parent.unwrap_or(FunctionId(0));
+        if position == 0
+            && let Some(receiver) = self.receiver(function)
+        {
+            return receiver;
+        }
+        let declared = match param.annotation {
+            Some(annotation) => self.annotation(self.annotation_scope(function), annotation),
+            None => Type::Unknown(Why::Parameter),
+        };
+        let value = match param.default {
+            Some(default) if declared.is_unknown() => {
+                let given = self.eval(outside, default);
+                let injected = !matches!(given, Type::None | Type::Plain | Type::Unknown(_));
+                if injected { given } else { self.from_callers(function, position, declared) }
+            }
+            _ if declared.is_unknown() => self.from_callers(function, position, declared),
+            _ => declared,
+        };
+        match param.kind {
+            ParamKind::Rest => Type::Collection(value.interned()),
+            ParamKind::RestNamed => Type::Mapping(value.interned()),
+            _ => value,
+        }
+    }
+
+    fn from_callers(&self, function: FunctionId, position: usize, otherwise: Type) -> Type {
+        let params = &self.linked.slots[self.file.index()].functions[function.index()].params;
+        params.get(position).copied().unwrap_or(otherwise)
+    }
+
+    /// Annotations see the type parameters of the function itself, and else what is around it.
+    pub(crate) fn annotation_scope(&self, function: FunctionId) -> FunctionId {
+        let body = self.module.function(function);
+        let is_generic =
+            body.symbols.first().and_then(|symbol| symbol.bindings.first()).is_some_and(|binding| {
+                matches!(self.module.bindings[binding.index()].kind, BindingKind::TypeParameter(_))
+            });
+        if is_generic { function } else { body.parent.unwrap_or(FunctionId(0)) }
+    }
+
+    /// What the first parameter of a method stands for: an instance, or the class.
+    pub(crate) fn receiver(&self, function: FunctionId) -> Option<Type> {
+        let body = self.module.function(function);
+        let class = body.class.filter(|_| body.kind == FunctionKind::Function)?;
+        let class_ref = ClassRef { file: self.file, id: class };
+        match self.method_kind(FunctionRef { file: self.file, id: function }) {
+            MethodKind::Static => None,
+            MethodKind::Class => Some(Type::Class(class_ref)),
+            MethodKind::Instance | MethodKind::Property => Some(self.self_type(class_ref)),
+        }
+    }
+
+    /// An instance of the class, as its own methods see it.
+    pub(crate) fn self_type(&self, class: ClassRef) -> Type {
+        let slots = &self.linked.slots[class.file.index()].classes[class.id.index()];
+        let params: Vec<Type> = match slots.lineage.first() {
+            Some((_, params)) => params.as_slice().to_vec(),
+            None => Vec::new(),
+        };
+        Type::Instance(class, Type::list(&params))
+    }
+
+    /// How a method is bound.
+    pub(crate) fn method_kind(&self, function: FunctionRef) -> MethodKind {
+        let module = &self.linked.modules[function.file.index()];
+        let body = module.function(function.id);
+        for decorator in &body.decorators {
+            if let Some(kind) = intrinsics::method_kind(module, *decorator) {
+                return kind;
+            }
+        }
+        match body.name.as_str() {
+            "__new__" | "__init_subclass__" | "__class_getitem__" => MethodKind::Class,
+            _ => MethodKind::Instance,
+        }
+    }
+}
+
+/// How a method is bound to what it is called on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MethodKind {
+    /// To the instance.
+    Instance,
+    /// To the class.
+    Class,
+    /// To nothing.
+    Static,
+    /// Reading the member calls it.
+    Property,
+}

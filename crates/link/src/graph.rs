@@ -1,0 +1,323 @@
+//! The call graph: what each call in each function runs, and how.
+
+use crate::eval::Evaluator;
+use crate::types::{ClassRef, FileId, FunctionRef, Type};
+use crate::{Linked, Program};
+use racewalk_ir::{ArgKind, Event, Expr, ExprId, FunctionId, Name, ScopeKind};
+use racewalk_models::{Call, Position};
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// How a function comes to run at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum How {
+    /// It is called there: its body (of a coroutine function: when it is awaited) runs as part of the caller.
+    Calls,
+    /// A property or operator of an object runs it.
+    Implicit,
+    /// It is handed to something that calls it there, in the same thread.
+    Callback,
+    /// It is handed to something that runs it in another thread or process.
+    Offloads,
+    /// It is handed to something that calls it later, on the event loop's thread.
+    Later,
+}
+
+/// A place where a function runs another.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    /// The function that runs.
+    pub target: FunctionRef,
+    /// The expression that runs it.
+    pub site: ExprId,
+    /// How.
+    pub how: How,
+    /// The target overrides what the code names.
+    pub is_override: bool,
+}
+
+/// A call in a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    /// The call expression.
+    pub call: ExprId,
+    /// What is called.
+    pub callee: Type,
+}
+
+/// What a file's functions call; functions by their number.
+#[derive(Clone, Debug, Default)]
+pub struct FileCalls {
+    /// The calls of each function, in evaluation order.
+    pub sites: Vec<Vec<Site>>,
+    /// What each function runs.
+    pub edges: Vec<Vec<Edge>>,
+}
+
+/// Names of properties anywhere in the program: reading other members runs nothing.
+fn property_names(linked: &Linked) -> FxHashSet<Name> {
+    let methods = linked.modules.iter().flat_map(|module| {
+        module.functions.iter().filter(|f| f.class.is_some()).map(move |function| (module, function))
+    });
+    let is_property = |(module, function): &(&racewalk_ir::Module, &racewalk_ir::Function)| {
+        let kind = |decorator: &ExprId| crate::intrinsics::method_kind(module, *decorator);
+        function.decorators.iter().any(|decorator| kind(decorator) == Some(crate::eval::MethodKind::Property))
+    };
+    methods.filter(is_property).map(|(_, function)| function.name).collect()
+}
+
+/// Resolves every call of the program.
+pub(crate) fn build(linked: &Linked, descendants: &FxHashMap<ClassRef, Vec<ClassRef>>) -> Vec<FileCalls> {
+    let properties = property_names(linked);
+    let of_file = |file: usize| {
+        let evaluator = Evaluator::new(linked, FileId(file as u32));
+        let functions = evaluator.module.functions.len();
+        let mut calls = FileCalls { sites: Vec::with_capacity(functions), edges: Vec::with_capacity(functions) };
+        for id in 0..functions {
+            let mut builder = Builder {
+                evaluator: &evaluator,
+                descendants,
+                properties: &properties,
+                function: FunctionId(id as u32),
+                sites: Vec::new(),
+                edges: Vec::new(),
+            };
+            builder.run();
+            calls.sites.push(builder.sites);
+            calls.edges.push(builder.edges);
+        }
+        calls
+    };
+    (0..linked.modules.len()).into_par_iter().map(of_file).collect()
+}
+
+struct Builder<'e, 'p> {
+    evaluator: &'e Evaluator<'p>,
+    descendants: &'e FxHashMap<ClassRef, Vec<ClassRef>>,
+    properties: &'e FxHashSet<Name>,
+    function: FunctionId,
+    sites: Vec<Site>,
+    edges: Vec<Edge>,
+}
+
+impl Builder<'_, '_> {
+    fn run(&mut self) {
+        let function = self.evaluator.module.function(self.function);
+        for event in &function.events {
+            match *event {
+                Event::Call(call) => self.call(call),
+                Event::ReadPlace(place) => self.properties_of(place),
+                Event::Enter(kind, context) => self.entered(kind, context),
+                _ => {}
+            }
+        }
+        self.sites.shrink_to_fit();
+        self.edges.shrink_to_fit();
+    }
+
+    fn call(&mut self, call: ExprId) {
+        let Expr::Call(callee_expr, _) = self.evaluator.module.expr(call) else { return };
+        self.properties_of(callee_expr);
+        let callee = self.evaluator.eval(self.function, callee_expr);
+        self.sites.push(Site { call, callee });
+        for member in callee.members() {
+            self.run_target(call, *member, How::Calls);
+            if let Some(model) = model_of(self.evaluator.linked, *member) {
+                self.hand_over(call, model);
+            }
+        }
+    }
+
+    /// What calling a value runs.
+    fn run_target(&mut self, site: ExprId, callee: Type, how: How) {
+        match callee {
+            Type::Function(target)
+            | Type::MadeAsync(target)
+            | Type::MadeSync(target)
+            | Type::MadeContext(target, _) => {
+                self.edge(target, site, how, false);
+            }
+            Type::Method(target, receiver) => self.method(target, receiver.get(), site, how),
+            Type::Class(class) => {
+                for name in ["__init__", "__post_init__", "__new__"] {
+                    if let Some(target) = self.own_or_inherited(class, Name::new(name)) {
+                        self.edge(target, site, how, false);
+                    }
+                }
+            }
+            Type::Instance(class, _) => {
+                if let Some(target) = self.own_or_inherited(class, Name::new("__call__")) {
+                    self.edge(target, site, how, false);
+                }
+            }
+            Type::Partial(inner) => {
+                for member in inner.get().members() {
+                    self.run_target(site, *member, how);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn method(&mut self, target: FunctionRef, receiver: Type, site: ExprId, how: How) {
+        self.edge(target, site, how, false);
+        // A class of very many subclasses calls any of them; looking at more tells nothing new.
+        const MOST_OVERRIDES: usize = 40;
+        let Type::Instance(class, _) = receiver else { return };
+        let Some(descendants) = self.descendants.get(&class) else { return };
+        let name = self.evaluator.linked.modules[target.file.index()].function(target.id).name;
+        for descendant in descendants.iter().take(MOST_OVERRIDES) {
+            if let Some(overriding) = self.own(*descendant, name).filter(|overriding| *overriding != target) {
+                self.edge(overriding, site, how, true);
+            }
+        }
+    }
+
+    fn edge(&mut self, target: FunctionRef, site: ExprId, how: How, is_override: bool) {
+        self.edges.push(Edge { target, site, how, is_override });
+    }
+
+    fn own(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
+        let slots = &self.evaluator.linked.slots[class.file.index()].classes[class.id.index()];
+        match slots.members.get(&name)?.value {
+            Type::Function(function) => Some(function),
+            _ => None,
+        }
+    }
+
+    fn own_or_inherited(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
+        let slots = &self.evaluator.linked.slots[class.file.index()].classes[class.id.index()];
+        slots.lineage.iter().find_map(|(base, _)| match base {
+            Type::Class(base) => self.own(*base, name),
+            _ => None,
+        })
+    }
+
+    /// Functions among the arguments that the callee runs.
+    fn hand_over(&mut self, call: ExprId, model: &Call) {
+        if let Some(position) = model.offloads {
+            self.argument(call, &Position::Index(position), How::Offloads);
+        }
+        for position in &model.callbacks {
+            self.argument(call, position, if model.loop_thread_only { How::Later } else { How::Callback });
+        }
+        for position in &model.async_callbacks {
+            self.argument(call, position, How::Later);
+        }
+    }
+
+    fn argument(&mut self, call: ExprId, position: &Position, how: How) {
+        let args = self.evaluator.args(call);
+        let found = match position {
+            Position::Index(at) => {
+                args.iter().filter(|arg| arg.kind == ArgKind::Positional).nth(*at as usize).map(|arg| arg.value)
+            }
+            Position::Name(name) => self.evaluator.named_argument(call, name),
+        };
+        let Some(value) = found else { return };
+        let handed = self.evaluator.eval(self.function, value);
+        for member in handed.members() {
+            self.run_target(call, *member, how);
+        }
+    }
+
+    /// Properties read along a chain of members.
+    fn properties_of(&mut self, place: ExprId) {
+        let mut current = place;
+        loop {
+            match self.evaluator.module.expr(current) {
+                Expr::Attr(base, name) => {
+                    if self.properties.contains(&name) {
+                        self.property(base, name, current);
+                    }
+                    current = base;
+                }
+                Expr::Subscript(base, _) => current = base,
+                _ => return,
+            }
+        }
+    }
+
+    fn property(&mut self, base: ExprId, name: Name, site: ExprId) {
+        let base = self.evaluator.eval(self.function, base);
+        for member in base.members() {
+            let Type::Instance(class, _) = member else { continue };
+            let Some(getter) = self.own_or_inherited(*class, name) else { continue };
+            if self.evaluator.method_kind(getter) == crate::eval::MethodKind::Property {
+                self.edge(getter, site, How::Implicit, false);
+            }
+        }
+    }
+
+    fn entered(&mut self, kind: ScopeKind, context: ExprId) {
+        let methods = match kind {
+            ScopeKind::Plain => ["__enter__", "__exit__"],
+            ScopeKind::Async => ["__aenter__", "__aexit__"],
+        };
+        let value = self.evaluator.eval(self.function, context);
+        for member in value.members() {
+            let Type::Instance(class, _) = member else { continue };
+            for method in methods {
+                if let Some(target) = self.own_or_inherited(*class, Name::new(method)) {
+                    self.edge(target, context, How::Implicit, false);
+                }
+            }
+        }
+    }
+}
+
+/// What the models say of calling this.
+pub(crate) fn model_of(linked: &Linked, callee: Type) -> Option<&Call> {
+    match callee {
+        Type::External(path) => match linked.models.function(path) {
+            Some(call) => Some(call),
+            None => linked.models.class(path).and_then(|class| class.new.as_ref()),
+        },
+        Type::ExternalMethod(class, method, _) => linked.models.method(class, method),
+        Type::ExternalInstance(class, _) => linked.models.method(class, Name::new("__call__")),
+        // A subclass of a library's class, constructed.
+        Type::Class(class) => {
+            let slots = &linked.slots[class.file.index()].classes[class.id.index()];
+            slots.lineage.iter().find_map(|(base, _)| match base {
+                Type::External(path) => linked.models.class(*path).and_then(|class| class.new.as_ref()),
+                _ => None,
+            })
+        }
+        Type::Partial(inner) => model_of(linked, inner.get()),
+        _ => None,
+    }
+}
+
+impl Program {
+    /// The calls of a function, in evaluation order.
+    pub fn sites(&self, function: FunctionRef) -> &[Site] {
+        &self.calls[function.file.index()].sites[function.id.index()]
+    }
+
+    /// What a function runs.
+    pub fn edges(&self, function: FunctionRef) -> &[Edge] {
+        &self.calls[function.file.index()].edges[function.id.index()]
+    }
+
+    /// What the models say of calling this.
+    pub fn model_of(&self, callee: Type) -> Option<&Call> {
+        model_of(&self.linked, callee)
+    }
+
+    /// A name for messages: the dotted path of a library's function or method, or the function's own.
+    pub fn callee_name(&self, callee: Type) -> Option<String> {
+        match callee {
+            Type::External(path) => Some(path.to_string()),
+            Type::ExternalMethod(class, method, _) => Some(format!("{class}.{method}")),
+            Type::ExternalInstance(class, _) => Some(class.to_string()),
+            Type::Function(function)
+            | Type::Method(function, _)
+            | Type::MadeAsync(function)
+            | Type::MadeSync(function)
+            | Type::MadeContext(function, _) => Some(self.function(function).qualified.to_string()),
+            Type::Class(class) => Some(self.class(class).qualified.to_string()),
+            Type::Partial(inner) => self.callee_name(inner.get()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Where imported names come from: static, without types.
+
+use crate::types::FileId;
+use racewalk_ir::{BindingId, BindingKind, Defs, FunctionId, Module, Name, SymbolId};
+use rustc_hash::FxHashMap;
+
+/// How many re-exports are followed.
+const LONGEST_CHAIN: u32 = 24;
+
+/// Who may import a file by a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every file.
+    Anywhere,
+    /// Every file, unless a library has that name.
+    Unclaimed,
+    /// Files under the directory that the name starts in, unless a library has that name.
+    Beneath,
+}
+
+/// How a file may be imported.
+#[derive(Clone, Debug, Default)]
+pub struct FileNames {
+    /// Further names beside its module's own, best first.
+    pub names: Vec<(Name, Reach)>,
+    /// Which of several projects in one tree it belongs to.
+    pub project: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    file: FileId,
+    reach: Reach,
+    project: u32,
+    /// For [`Reach::Beneath`]: the dotted path of the directory that the name starts in.
+    beneath: Option<Name>,
+}
+
+/// From dotted names to files.
+#[derive(Debug, Default)]
+pub(crate) struct ModuleNames {
+    files: FxHashMap<Name, Vec<Candidate>>,
+    own: Vec<(Name, u32)>,
+}
+
+/// What an import names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Imported {
+    /// A module of the program.
+    Module(FileId),
+    /// A symbol of a module's body.
+    Symbol(FileId, SymbolId),
+    /// Something outside the program.
+    External(Name),
+    /// A module of the program has no such name.
+    Missing,
+}
+
+impl ModuleNames {
+    /// All names of all files. `taken` tells whether a library has this root name.
+    pub fn new(modules: &[Module], further: &[FileNames], taken: impl Fn(&str) -> bool) -> Self {
+        let mut files: FxHashMap<Name, Vec<Candidate>> = FxHashMap::default();
+        let mut own = Vec::with_capacity(modules.len());
+        let none = FileNames::default();
+        for (index, module) in modules.iter().enumerate() {
+            let FileNames { names, project } = further.get(index).unwrap_or(&none);
+            own.push((module.name, *project));
+            let file = FileId(index as u32);
+            let first = Candidate { file, reach: Reach::Anywhere, project: *project, beneath: None };
+            files.entry(module.name).or_default().push(first);
+            for (name, reach) in names {
+                if *name == module.name || *reach != Reach::Anywhere && taken(name.first_segment()) {
+                    continue;
+                }
+                let beneath = module.name.as_str().strip_suffix(name.as_str()).map(|dir| dir.trim_end_matches('.'));
+                let beneath = beneath.map(Name::new);
+                files.entry(*name).or_default().push(Candidate { file, reach: *reach, project: *project, beneath });
+            }
+        }
+        Self { files, own }
+    }
+
+    /// The file that `from` means by this path.
+    pub fn file(&self, path: Name, from: FileId) -> Option<FileId> {
+        let candidates = self.files.get(&path)?;
+        let (name, project) = self.own[from.index()];
+        let fits = |candidate: &&Candidate| match (candidate.reach, candidate.beneath) {
+            (Reach::Beneath, Some(directory)) => {
+                let rest = name.as_str().strip_prefix(directory.as_str());
+                candidate.project == project && rest.is_some_and(|rest| rest.starts_with('.'))
+            }
+            (Reach::Beneath, None) => false,
+            _ => true,
+        };
+        let rank = |candidate: &&Candidate| (candidate.project != project, candidate.reach as u8);
+        candidates.iter().filter(fits).min_by_key(rank).map(|candidate| candidate.file)
+    }
+
+    /// What `import path` makes of the path.
+    pub fn module(&self, path: Name, from: FileId) -> Imported {
+        self.file(path, from).map_or(Imported::External(path), Imported::Module)
+    }
+
+    /// What `from module import member` names.
+    pub fn member(&self, modules: &[Module], from: FileId, module: Name, member: Name) -> Imported {
+        match self.file(module, from) {
+            Some(file) => self.member_of(modules, file, member, LONGEST_CHAIN),
+            // A namespace package has no file of its own; its modules have.
+            None => self.module(module.join(member), from),
+        }
+    }
+
+    /// What `member` of this module is.
+    pub fn member_of(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
+        if depth == 0 {
+            return Imported::Missing;
+        }
+        let module = &modules[file.index()];
+        let body = module.function(FunctionId(0));
+        if let Some(symbol) = body.symbol_of.get(&member).copied() {
+            return self.follow(modules, file, symbol, depth);
+        }
+        if let Some(submodule) = self.file(module.name.join(member), file) {
+            return Imported::Module(submodule);
+        }
+        let mut outside = None;
+        for source in &module.star_imports {
+            match self.file(*source, file) {
+                Some(from) if from != file && is_public(&modules[from.index()], member) => {
+                    match self.member_of(modules, from, member, depth - 1) {
+                        Imported::Missing => {}
+                        found => return found,
+                    }
+                }
+                Some(_) => {}
+                None => outside = Some(source.join(member)),
+            }
+        }
+        outside.map_or(Imported::Missing, Imported::External)
+    }
+
+    /// A symbol that does nothing but import stands for what it imports.
+    fn follow(&self, modules: &[Module], file: FileId, symbol: SymbolId, depth: u32) -> Imported {
+        let module = &modules[file.index()];
+        let bindings = exported(module, symbol);
+        let mut candidates = bindings.iter().map(|binding| module.bindings[binding.index()].kind);
+        let (Some(first), None) = (candidates.next(), candidates.next()) else {
+            return self.first_import_in_program(modules, file, symbol, &bindings, depth);
+        };
+        self.target(modules, file, first, depth).unwrap_or(Imported::Symbol(file, symbol))
+    }
+
+    fn target(&self, modules: &[Module], from: FileId, kind: BindingKind, depth: u32) -> Option<Imported> {
+        match kind {
+            BindingKind::Import(path) => Some(self.module(path, from)),
+            BindingKind::ImportMember(module, name) => Some(match self.file(module, from) {
+                Some(file) => self.member_of(modules, file, name, depth - 1),
+                None => self.module(module.join(name), from),
+            }),
+            _ => None,
+        }
+    }
+
+    /// `try: import a` / `except: import b as a`: what the program itself has is what it is meant to be.
+    fn first_import_in_program(
+        &self,
+        modules: &[Module],
+        file: FileId,
+        symbol: SymbolId,
+        bindings: &[BindingId],
+        depth: u32,
+    ) -> Imported {
+        let module = &modules[file.index()];
+        let kinds = bindings.iter().map(|binding| module.bindings[binding.index()].kind);
+        let is_import = |kind: &BindingKind| matches!(kind, BindingKind::Import(_) | BindingKind::ImportMember(..));
+        if bindings.is_empty() || !kinds.clone().all(|kind| is_import(&kind)) {
+            return Imported::Symbol(file, symbol);
+        }
+        let targets: Vec<Imported> = kinds.filter_map(|kind| self.target(modules, file, kind, depth)).collect();
+        let inside = targets.iter().find(|target| matches!(target, Imported::Module(_) | Imported::Symbol(..)));
+        inside.or(targets.first()).copied().unwrap_or(Imported::Symbol(file, symbol))
+    }
+}
+
+/// The bindings of a module's symbol that its importers may see: what reaches the end of the module, and what functions
+/// assign through `global`.
+pub(crate) fn exported(module: &Module, symbol: SymbolId) -> Vec<BindingId> {
+    let body = module.function(FunctionId(0));
+    let symbol = &body.symbols[symbol.index()];
+    let mut bindings = module.defs(&symbol.exit).to_vec();
+    if symbol.exit == Defs::Nothing {
+        bindings.extend(symbol.bindings.iter().filter(|b| !is_deleted(module, **b)));
+    }
+    let from_functions = symbol.bindings.iter().filter(|binding| {
+        let bound = module.bindings[binding.index()];
+        bound.within != bound.owner && !matches!(bound.kind, BindingKind::Deleted)
+    });
+    bindings.extend(from_functions);
+    bindings
+}
+
+fn is_deleted(module: &Module, binding: BindingId) -> bool {
+    matches!(module.bindings[binding.index()].kind, BindingKind::Deleted)
+}
+
+fn is_public(module: &Module, name: Name) -> bool {
+    match &module.exports {
+        Some(exports) => exports.contains(&name),
+        None => !name.as_str().starts_with('_'),
+    }
+}

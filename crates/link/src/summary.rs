@@ -1,0 +1,304 @@
+//! Summaries over the call graph: who blocks the thread, who starts an event loop, and which requests get there.
+//!
+//! Each is a search from its sinks backwards along the calls, shortest chains first, so a function's witness is its
+//! nearest sink and the work is linear in the edges.
+
+use crate::Program;
+use crate::graph::How;
+use crate::types::{FileId, FunctionRef, Type};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind};
+use racewalk_models::{Blocks, Runs, Serves};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// What a chain of calls leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkKind {
+    /// A call that blocks the thread.
+    Blocks(Blocks),
+    /// A call that starts an event loop.
+    StartsLoop,
+}
+
+/// A call that is a defect when an event loop's thread gets to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sink {
+    /// The function whose body holds it.
+    pub function: FunctionRef,
+    /// The call.
+    pub site: ExprId,
+    /// What is called.
+    pub callee: Type,
+    /// What it does.
+    pub kind: SinkKind,
+}
+
+/// The next step from a function towards its nearest sink.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The expression in the function that leads on.
+    pub site: ExprId,
+    /// The function that it runs; none when the sink is in this function itself.
+    pub next: Option<FunctionRef>,
+    /// The sink, in [`Summaries::sinks`].
+    pub sink: u32,
+    /// Calls between the function and the sink.
+    pub distance: u16,
+    /// The step goes to an overriding method.
+    pub is_override: bool,
+}
+
+/// Summaries of all functions.
+#[derive(Clone, Debug, Default)]
+pub struct Summaries {
+    /// All sinks.
+    pub sinks: Vec<Sink>,
+    /// Plain functions that certainly hold up the thread when they are called.
+    pub blocks: FxHashMap<FunctionRef, Step>,
+    /// Plain functions that touch files or compute when they are called.
+    pub lingers: FxHashMap<FunctionRef, Step>,
+    /// Plain functions that start an event loop when they are called.
+    pub starts_loop: FxHashMap<FunctionRef, Step>,
+    /// Functions whose bodies ask whether an event loop runs and decide by it.
+    pub guarded: Vec<FunctionRef>,
+    /// For each function: the entry points that lead to it, at most three.
+    pub reached_from: FxHashMap<FunctionRef, Vec<FunctionRef>>,
+    /// Who runs each function: caller, site, how.
+    pub callers: FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>>,
+}
+
+pub(crate) fn build(program: &Program) -> Summaries {
+    let mut summaries = Summaries { callers: callers(program), ..Summaries::default() };
+    let files: Vec<FileId> = program.files().collect();
+    let found: Vec<(Vec<Sink>, Vec<FunctionRef>)> = files.into_par_iter().map(|file| sinks_in(program, file)).collect();
+    for (sinks, guarded) in found {
+        summaries.sinks.extend(sinks);
+        summaries.guarded.extend(guarded);
+    }
+    let is = |wanted: fn(SinkKind) -> bool| move |sink: &Sink| wanted(sink.kind);
+    summaries.blocks = backwards(program, &summaries, is(|kind| matches!(kind, SinkKind::Blocks(b) if is_certain(b))));
+    summaries.lingers =
+        backwards(program, &summaries, is(|kind| matches!(kind, SinkKind::Blocks(b) if !is_certain(b))));
+    summaries.starts_loop = backwards(program, &summaries, is(|kind| kind == SinkKind::StartsLoop));
+    summaries.reached_from = reached(program);
+    summaries
+}
+
+/// Blocks for as long as something outside the process takes, whatever it is given.
+pub const fn is_certain(blocks: Blocks) -> bool {
+    !matches!(blocks, Blocks::File | Blocks::Cpu | Blocks::Lock)
+}
+
+fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> {
+    let mut callers: FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> = FxHashMap::default();
+    for caller in program.functions() {
+        for edge in program.edges(caller) {
+            callers.entry(edge.target).or_default().push((caller, edge.site, edge.how));
+        }
+    }
+    callers
+}
+
+fn sinks_in(program: &Program, file: FileId) -> (Vec<Sink>, Vec<FunctionRef>) {
+    let evaluator = program.evaluator(file);
+    let module = program.module(file);
+    let mut sinks = Vec::new();
+    let mut guarded = Vec::new();
+    for id in 0..module.functions.len() {
+        let function = FunctionRef { file, id: FunctionId(id as u32) };
+        if asks_for_loop(program, function) {
+            guarded.push(function);
+        }
+        for site in program.sites(function) {
+            sinks.extend(sink_at(program, function, site.call, site.callee));
+        }
+        for event in &module.functions[id].events {
+            let (entered, iterated) = match event {
+                Event::Enter(racewalk_ir::ScopeKind::Plain, context) => (Some(*context), None),
+                Event::Loop(Some(source)) if module.role(*source) == racewalk_ir::Role::Iterated => {
+                    (None, Some(*source))
+                }
+                _ => continue,
+            };
+            let value = evaluator.eval(function.id, entered.or(iterated).expect("one of the two is there"));
+            let Type::ExternalInstance(class, _) = value else { continue };
+            let blocks = program.models().inherited(class, |class| match entered {
+                Some(_) => class.enter_blocks.filter(|blocks| *blocks != Blocks::Lock),
+                None => class.iterate_blocks,
+            });
+            if let Some(blocks) = blocks {
+                let site = entered.or(iterated).expect("one of the two is there");
+                sinks.push(Sink { function, site, callee: value, kind: SinkKind::Blocks(blocks) });
+            }
+        }
+    }
+    (sinks, guarded)
+}
+
+fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type) -> Option<Sink> {
+    let kind = callee.members().iter().find_map(|member| {
+        if let Type::MadeSync(_) = member {
+            return Some(SinkKind::StartsLoop);
+        }
+        let model = program.model_of(*member)?;
+        match (model.runs_loop, model.blocks) {
+            (true, _) => Some(SinkKind::StartsLoop),
+            (_, Some(blocks)) if !is_awaited(program, function.file, call) => Some(SinkKind::Blocks(blocks)),
+            _ => None,
+        }
+    })?;
+    Some(Sink { function, site: call, callee, kind })
+}
+
+/// What is awaited gives the thread back, whatever a model says of its namesake.
+fn is_awaited(program: &Program, file: FileId, call: ExprId) -> bool {
+    program.module(file).role(call) == racewalk_ir::Role::Awaited
+}
+
+/// The function looks for a running loop and so may know what it does: a probe inside `try`, or a condition on it.
+fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
+    let mut guarded_blocks = 0;
+    let mut probes =
+        program.sites(function).iter().filter_map(|site| probe(program, site.callee).map(|p| (site.call, p)));
+    let Some(first) = probes.next() else { return false };
+    let mut probes: Vec<(ExprId, Probe)> = std::iter::once(first).chain(probes).collect();
+    for event in &program.function(function).events {
+        match event {
+            Event::Try => guarded_blocks += 1,
+            Event::EndTry => guarded_blocks -= 1,
+            Event::Call(call) => {
+                if let Some(at) = probes.iter().position(|(probe, _)| probe == call) {
+                    match probes.remove(at).1 {
+                        Probe::Asks => return true,
+                        Probe::Raises if guarded_blocks > 0 => return true,
+                        Probe::Raises => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+enum Probe {
+    /// Says whether a loop runs.
+    Asks,
+    /// Raises when no loop runs.
+    Raises,
+}
+
+fn probe(program: &Program, callee: Type) -> Option<Probe> {
+    let name = match callee {
+        Type::External(path) => path.last_segment(),
+        Type::ExternalMethod(_, method, _) => method.as_str(),
+        // A loop of unknown making, asked by name.
+        _ => return None,
+    };
+    let model = program.model_of(callee);
+    match name {
+        "is_running" => Some(Probe::Asks),
+        "current_async_library" | "_get_running_loop" => Some(Probe::Asks),
+        "get_running_loop" if model.is_some_and(|model| model.needs_running_loop) => Some(Probe::Raises),
+        _ => None,
+    }
+}
+
+/// From the sinks backwards through plain functions.
+fn backwards(program: &Program, summaries: &Summaries, wanted: impl Fn(&Sink) -> bool) -> FxHashMap<FunctionRef, Step> {
+    let mut steps: FxHashMap<FunctionRef, Step> = FxHashMap::default();
+    let mut queue = VecDeque::new();
+    let guarded: rustc_hash::FxHashSet<FunctionRef> = summaries.guarded.iter().copied().collect();
+    for (number, sink) in summaries.sinks.iter().enumerate().filter(|(_, sink)| wanted(sink)) {
+        let stops = sink.kind == SinkKind::StartsLoop && guarded.contains(&sink.function);
+        if !runs_in_callers_thread(program, sink.function) || stops || steps.contains_key(&sink.function) {
+            continue;
+        }
+        let step = Step { site: sink.site, next: None, sink: number as u32, distance: 0, is_override: false };
+        steps.insert(sink.function, step);
+        queue.push_back(sink.function);
+    }
+    while let Some(function) = queue.pop_front() {
+        let step = steps[&function];
+        let starts_loop = summaries.sinks[step.sink as usize].kind == SinkKind::StartsLoop;
+        for (caller, site, how) in summaries.callers.get(&function).into_iter().flatten() {
+            let passes = matches!(how, How::Calls | How::Implicit | How::Callback);
+            let stops = starts_loop && guarded.contains(caller);
+            if !passes || stops || !runs_in_callers_thread(program, *caller) || steps.contains_key(caller) {
+                continue;
+            }
+            let is_override =
+                program.edges(*caller).iter().any(|e| e.site == *site && e.target == function && e.is_override);
+            let next =
+                Step { site: *site, next: Some(function), sink: step.sink, distance: step.distance + 1, is_override };
+            steps.insert(*caller, next);
+            queue.push_back(*caller);
+        }
+    }
+    steps
+}
+
+/// A plain function or lambda: its body runs where it is called. Module bodies and class bodies run at import.
+fn runs_in_callers_thread(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    !body.is_async && matches!(body.kind, FunctionKind::Function | FunctionKind::Lambda)
+}
+
+/// Entry points forwards along all calls; the first three that reach a function are kept.
+fn reached(program: &Program) -> FxHashMap<FunctionRef, Vec<FunctionRef>> {
+    const KEPT: usize = 3;
+    let mut reached: FxHashMap<FunctionRef, Vec<FunctionRef>> = FxHashMap::default();
+    let serving = |serves: Serves| matches!(serves, Serves::Request | Serves::Event | Serves::Tool | Serves::Job);
+    let mut starts: Vec<FunctionRef> =
+        program.entries.iter().filter(|(_, e)| serving(e.entry.serves)).map(|(function, _)| *function).collect();
+    starts.sort_unstable();
+    for start in starts {
+        let mut queue = vec![start];
+        while let Some(function) = queue.pop() {
+            let from = reached.entry(function).or_default();
+            if from.len() >= KEPT || from.contains(&start) {
+                continue;
+            }
+            from.push(start);
+            queue.extend(program.edges(function).iter().map(|edge| edge.target));
+        }
+    }
+    reached
+}
+
+impl Program {
+    /// All functions and other bodies, file by file.
+    pub fn functions(&self) -> impl Iterator<Item = FunctionRef> + '_ {
+        self.files().flat_map(|file| {
+            (0..self.module(file).functions.len() as u32).map(move |id| FunctionRef { file, id: FunctionId(id) })
+        })
+    }
+
+    /// Where a function's body runs, as far as its entry point says.
+    pub fn entry_runs(&self, function: FunctionRef) -> Option<(Serves, Runs)> {
+        let entry = &self.entries.get(&function)?.entry;
+        let is_async = self.function(function).is_async;
+        Some((entry.serves, if is_async { entry.asynchronous } else { entry.plain }))
+    }
+
+    /// The steps from a function to the sink that its first step names, this function's step first.
+    pub fn chain(&self, steps: &FxHashMap<FunctionRef, Step>, from: FunctionRef) -> Vec<(FunctionRef, Step)> {
+        let mut chain = Vec::new();
+        let mut current = Some(from);
+        while let Some(function) = current {
+            let Some(step) = steps.get(&function) else { break };
+            chain.push((function, *step));
+            current = step.next;
+        }
+        chain
+    }
+
+    /// The text of a call's callee for messages.
+    pub fn callee_text(&self, file: FileId, call: ExprId) -> String {
+        match self.module(file).expr(call) {
+            Expr::Call(callee, _) => self.path_text(file, callee),
+            _ => self.path_text(file, call),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What light inference knows about a value.
+
+use racewalk_ir::{ClassId, FunctionId, Name};
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::hash::{BuildHasher, Hash};
+use std::sync::{Mutex, OnceLock};
+
+/// A source file of the program: the position of its module in [`crate::Program::modules`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+impl FileId {
+    /// The position in [`crate::Program::modules`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A function of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionRef {
+    /// Its file.
+    pub file: FileId,
+    /// Its number there.
+    pub id: FunctionId,
+}
+
+/// A class of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassRef {
+    /// Its file.
+    pub file: FileId,
+    /// Its number there.
+    pub id: ClassId,
+}
+
+/// Why nothing is known about a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// A parameter without a declared type, whose callers do not settle it.
+    Parameter,
+    /// It comes from a library of which no model says anything.
+    Library,
+    /// The code computes it in a way that inference does not follow.
+    Dynamic,
+    /// A decorator of which nothing is known made it.
+    Decorator,
+    /// The class has no such member that we can see.
+    Member,
+    /// It is declared to be anything.
+    Anything,
+    /// The name is bound nowhere.
+    Unbound,
+    /// Following it went too deep, or around in a circle.
+    Depth,
+}
+
+/// An interned type: compared by address.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeRef(&'static Type);
+
+impl PartialEq for TypeRef {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for TypeRef {}
+
+impl Hash for TypeRef {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self.0).hash(state);
+    }
+}
+
+impl TypeRef {
+    /// The type.
+    pub fn get(self) -> Type {
+        *self.0
+    }
+}
+
+/// An interned list of types: compared by address.
+#[derive(Clone, Copy, Debug)]
+pub struct Types(&'static [Type]);
+
+impl PartialEq for Types {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Types {}
+
+impl Hash for Types {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+        self.0.len().hash(state);
+    }
+}
+
+impl Types {
+    /// The members.
+    pub fn as_slice(self) -> &'static [Type] {
+        self.0
+    }
+
+    /// No members.
+    pub const EMPTY: Types = Types(&[]);
+}
+
+/// What is known about a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// Nothing.
+    Unknown(Why),
+    /// No value.
+    None,
+    /// Some value that certainly is no awaitable and of no further interest.
+    Plain,
+    /// A module of the program.
+    Module(FileId),
+    /// Something at this path outside the program: module, class or function.
+    External(Name),
+    /// A class of the program, itself.
+    Class(ClassRef),
+    /// An instance of a class of the program, with type arguments.
+    Instance(ClassRef, Types),
+    /// An instance of a class outside the program, with type arguments.
+    ExternalInstance(Name, Types),
+    /// A function of the program.
+    Function(FunctionRef),
+    /// A function of the program bound to a receiver.
+    Method(FunctionRef, TypeRef),
+    /// A method of an instance of a class outside the program: class, method, receiver.
+    ExternalMethod(Name, Name, TypeRef),
+    /// A function made by a decorator from this one: a call gives a coroutine.
+    MadeAsync(FunctionRef),
+    /// A function made by a decorator from this one: a call gives the finished value.
+    MadeSync(FunctionRef),
+    /// A function made by a decorator from this generator: a call gives a context manager; `true`: asynchronous.
+    MadeContext(FunctionRef, bool),
+    /// A context manager that gives this; `true`: asynchronous.
+    Context(TypeRef, bool),
+    /// Something that can be called and gives this.
+    Callable(TypeRef),
+    /// A callable with some arguments given already.
+    Partial(TypeRef),
+    /// A coroutine (or other awaitable that must be awaited) with this result.
+    Coroutine(TypeRef),
+    /// An asynchronous generator or iterator of these.
+    AsyncGenerator(TypeRef),
+    /// A generator of these.
+    Generator(TypeRef),
+    /// A collection of these.
+    Collection(TypeRef),
+    /// A mapping to these.
+    Mapping(TypeRef),
+    /// A sequence of exactly these.
+    Tuple(Types),
+    /// One of these: at least two, none of them a union.
+    Union(Types),
+    /// A type parameter, by name, with its bound.
+    Parameter(Name, TypeRef),
+    /// A type itself, as a value: what an alias stands for.
+    Form(TypeRef),
+    /// The attributes of the receiver's bases: what `super()` gives, for this class and receiver.
+    Super(ClassRef),
+}
+
+/// Whether a value is an awaitable that must be awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// Nothing is known, and why.
+    Unknown(Why),
+}
+
+const SHARDS: usize = 16;
+
+fn intern<K: ?Sized + Hash + Eq + Sync>(
+    table: &'static OnceLock<[Mutex<FxHashSet<&'static K>>; SHARDS]>,
+    key: &K,
+    keep: impl FnOnce(&K) -> &'static K,
+) -> &'static K {
+    let shards = table.get_or_init(Default::default);
+    let shard = (FxBuildHasher.hash_one(key) >> 40) as usize % SHARDS;
+    let mut known = shards[shard].lock().expect("no thread panics while it holds a type table");
+    if let Some(found) = known.get(key) {
+        return found;
+    }
+    let kept = keep(key);
+    known.insert(kept);
+    kept
+}
+
+impl Type {
+    /// Nothing is known: the code is beyond what inference follows.
+    pub const DYNAMIC: Type = Type::Unknown(Why::Dynamic);
+
+    /// The interned form.
+    pub fn interned(self) -> TypeRef {
+        static TABLE: OnceLock<[Mutex<FxHashSet<&'static Type>>; SHARDS]> = OnceLock::new();
+        TypeRef(intern(&TABLE, &self, |kept| Box::leak(Box::new(*kept))))
+    }
+
+    /// The interned form of a list.
+    pub fn list(types: &[Type]) -> Types {
+        static TABLE: OnceLock<[Mutex<FxHashSet<&'static [Type]>>; SHARDS]> = OnceLock::new();
+        if types.is_empty() {
+            return Types::EMPTY;
+        }
+        Types(intern(&TABLE, types, |kept: &[Type]| Box::leak(kept.to_vec().into_boxed_slice())))
+    }
+
+    /// One of these. What is known beats what is not: a value that is a `Foo` on one path and unknown on another is
+    /// treated as both.
+    pub fn union(types: impl IntoIterator<Item = Type>) -> Type {
+        let mut members: Vec<Type> = Vec::new();
+        for candidate in types {
+            for member in candidate.members() {
+                if !members.contains(member) {
+                    members.push(*member);
+                }
+            }
+        }
+        // A union of very many says nothing that a rule could use.
+        const MOST_MEMBERS: usize = 12;
+        match members.as_slice() {
+            [] => Type::Unknown(Why::Unbound),
+            [one] => *one,
+            many if many.len() > MOST_MEMBERS => Type::DYNAMIC,
+            many => Type::Union(Type::list(many)),
+        }
+    }
+
+    /// The members of a union, or the type alone.
+    pub fn members(&self) -> &[Type] {
+        match self {
+            Type::Union(members) => members.as_slice(),
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// The type without "no value".
+    pub fn without_none(self) -> Type {
+        match self {
+            Type::Union(members) if members.as_slice().contains(&Type::None) => {
+                Type::union(members.as_slice().iter().copied().filter(|member| *member != Type::None))
+            }
+            other => other,
+        }
+    }
+
+    /// True when nothing is known.
+    pub fn is_unknown(self) -> bool {
+        matches!(self, Type::Unknown(_))
+    }
+
+    /// The type with its type parameters replaced.
+    pub fn substitute(self, find: &dyn Fn(Name) -> Option<Type>) -> Type {
+        let inner = |inner: TypeRef| inner.get().substitute(find).interned();
+        let each = |types: Types| {
+            let replaced: Vec<Type> = types.as_slice().iter().map(|one| one.substitute(find)).collect();
+            Type::list(&replaced)
+        };
+        match self {
+            Type::Parameter(name, _) => find(name).unwrap_or(self),
+            Type::Instance(class, arguments) => Type::Instance(class, each(arguments)),
+            Type::ExternalInstance(path, arguments) => Type::ExternalInstance(path, each(arguments)),
+            Type::Method(function, receiver) => Type::Method(function, inner(receiver)),
+            Type::Context(value, is_async) => Type::Context(inner(value), is_async),
+            Type::Callable(result) => Type::Callable(inner(result)),
+            Type::Partial(callable) => Type::Partial(inner(callable)),
+            Type::Coroutine(result) => Type::Coroutine(inner(result)),
+            Type::AsyncGenerator(element) => Type::AsyncGenerator(inner(element)),
+            Type::Generator(element) => Type::Generator(inner(element)),
+            Type::Collection(element) => Type::Collection(inner(element)),
+            Type::Mapping(value) => Type::Mapping(inner(value)),
+            Type::Tuple(elements) => Type::Tuple(each(elements)),
+            Type::Form(of) => Type::Form(inner(of)),
+            Type::Union(members) => Type::union(members.as_slice().iter().map(|one| one.substitute(find))),
+            other => other,
+        }
+    }
+}

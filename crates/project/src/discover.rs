@@ -1,0 +1,273 @@
+//! From paths on a command line to the files of a program.
+
+use crate::config::{self, Config, Vocabulary};
+use crate::disk::Disk;
+use crate::environment::site_packages;
+use crate::globs::Globs;
+use crate::names::{Layout, ModuleName, is_init, is_project};
+use crate::paths::{absolute, relative};
+use crate::walk::{Found, walk};
+use racewalk_report::Skipped;
+use rustc_hash::FxHashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What to look at.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Files and directories that are reported on.
+    pub paths: Vec<PathBuf>,
+    /// Relative paths count from here, and printed ones are relative to it. Absolute.
+    pub working_directory: PathBuf,
+    /// Load nothing but `paths`, and no configuration.
+    pub isolated: bool,
+    /// This configuration file instead of the nearest.
+    pub config: Option<PathBuf>,
+    /// A virtual environment, or its interpreter.
+    pub python: Option<PathBuf>,
+}
+
+/// The tool cannot do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(pub String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A module.
+    Source,
+    /// Declarations of a module (`.pyi`).
+    Stub,
+    /// A notebook.
+    Notebook,
+    /// Text with code blocks in it.
+    Markdown,
+}
+
+/// A file of the program.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Path relative to the working directory: what is printed.
+    pub shown: String,
+    /// Path relative to the project's root: the same wherever the tool is run.
+    pub rooted: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// Dotted names, the file's own first.
+    pub names: Vec<ModuleName>,
+    /// It is a package's own file (`__init__`).
+    pub is_package: bool,
+    /// Findings in it are wanted; other files are context.
+    pub reported: bool,
+    /// Which of several projects in one tree it belongs to: of two modules with one name, an import means the one of
+    /// its own project.
+    pub project: u32,
+}
+
+/// The files of a program, and what is known of it before they are read.
+#[derive(Debug, Default)]
+pub struct Project {
+    /// Files, sorted by path.
+    pub files: Vec<SourceFile>,
+    /// What could not be looked at.
+    pub skipped: Vec<Skipped>,
+    /// The configuration.
+    pub config: Config,
+    /// The Python version that the configuration or a manifest names.
+    pub python_version: Option<(u8, u8)>,
+    /// Where installed packages lie.
+    pub site_packages: Vec<PathBuf>,
+}
+
+/// Finds the files of the program that `options` asks for.
+///
+/// # Errors
+/// When a path does not exist or the configuration cannot be used.
+pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Result<Project, Failure> {
+    let working = &options.working_directory;
+    let paths: Vec<PathBuf> = options.paths.iter().map(|path| absolute(path, working)).collect();
+    for path in &paths {
+        if !disk.exists(path) {
+            return Err(Failure(format!("{}: no such file or directory", relative(path, working))));
+        }
+    }
+    let config = configuration(disk, options, &paths, vocabulary).map_err(Failure)?;
+    let mut search = Search {
+        disk,
+        exclude: &config.exclude,
+        found: FxHashMap::default(),
+        layout: Layout::default(),
+        skipped: Vec::new(),
+    };
+    for path in &paths {
+        search.add_path(path);
+    }
+    if !options.isolated {
+        for path in &paths {
+            search.add_context(path);
+        }
+    }
+    let root = paths.first().map(|path| root_of(disk, path)).unwrap_or_else(|| working.clone());
+    let python_version = config.python_version.or_else(|| required_version(disk, &root));
+    let site_packages =
+        if options.isolated && options.python.is_none() { Vec::new() } else { environment(disk, options, &root)? };
+    let (files, skipped) = search.finish(working);
+    Ok(Project { files, skipped, config, python_version, site_packages })
+}
+
+fn configuration(disk: &Disk, options: &Options, paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Config, String> {
+    let working = &options.working_directory;
+    if let Some(given) = &options.config {
+        let path = absolute(given, working);
+        let loaded = config::load(disk, &path, vocabulary, working)?;
+        return loaded.ok_or_else(|| format!("{}: it has no [tool.racewalk] section", relative(&path, working)));
+    }
+    if options.isolated {
+        return Ok(Config::default());
+    }
+    config::find(disk, &common_directory(paths, working), vocabulary, working)
+}
+
+fn common_directory(paths: &[PathBuf], working: &Path) -> PathBuf {
+    let mut paths = paths.iter();
+    let mut common = paths.next().map_or_else(|| working.to_owned(), Clone::clone);
+    for path in paths {
+        while !path.starts_with(&common) && common.pop() {}
+    }
+    common
+}
+
+fn environment(disk: &Disk, options: &Options, root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let given = options.python.as_ref().map(|path| absolute(path, &options.working_directory));
+    site_packages(disk, given.as_deref(), root).map_err(Failure)
+}
+
+/// The root of the project around a path: the nearest directory with a marker of one, else the path's own directory,
+/// or the one that holds its outermost package.
+fn root_of(disk: &Disk, path: &Path) -> PathBuf {
+    let directory = if disk.is_dir(path) { path } else { path.parent().unwrap_or(path) };
+    let marked = directory.ancestors().find(|ancestor| is_project(disk, ancestor));
+    marked.unwrap_or_else(|| outside_packages(disk, directory)).to_owned()
+}
+
+fn outside_packages<'a>(disk: &Disk, directory: &'a Path) -> &'a Path {
+    let is_package = |dir: &&Path| disk.is_file(&dir.join("__init__.py"));
+    directory.ancestors().find(|dir| !is_package(dir)).unwrap_or(directory)
+}
+
+fn required_version(disk: &Disk, root: &Path) -> Option<(u8, u8)> {
+    config::requires_python(&disk.read_text(&root.join("pyproject.toml")).ok()?)
+}
+
+/// The search for files: what was found, and from where.
+struct Search<'a> {
+    disk: &'a Disk,
+    exclude: &'a Globs,
+    found: FxHashMap<PathBuf, Origin>,
+    layout: Layout,
+    skipped: Vec<(PathBuf, String)>,
+}
+
+/// How a file came into the program.
+struct Origin {
+    reported: bool,
+    top: PathBuf,
+}
+
+impl Search<'_> {
+    /// Takes a path that was asked for.
+    fn add_path(&mut self, path: &Path) {
+        let root = root_of(self.disk, path);
+        if self.disk.is_dir(path) {
+            let found = walk(self.disk, path, None, self.exclude);
+            self.take(path, found, &root, true);
+        } else {
+            let found = Found { files: vec![path.to_owned()], ..Found::default() };
+            self.take(path, found, &root, true);
+        }
+    }
+
+    /// Takes the project around a path. Without any mark of a project, only what a script could import: the package
+    /// that holds it, or the files beside it.
+    fn add_context(&mut self, path: &Path) {
+        let root = root_of(self.disk, path);
+        if root == path {
+            return;
+        }
+        let depth = if is_project(self.disk, &root) { None } else { Some(1) };
+        let directory = if self.disk.is_dir(path) { path } else { path.parent().unwrap_or(path) };
+        let package = directory.ancestors().take_while(|dir| *dir != root).last();
+        match (depth, package) {
+            (Some(_), Some(package)) => self.walk_context(package, None, &root),
+            _ => self.walk_context(&root, depth, &root),
+        }
+    }
+
+    fn walk_context(&mut self, directory: &Path, depth: Option<usize>, root: &Path) {
+        let found = walk(self.disk, directory, depth, self.exclude);
+        self.take(directory, found, root, false);
+    }
+
+    fn take(&mut self, start: &Path, found: Found, top: &Path, reported: bool) {
+        self.layout.add(self.disk, start, &found.files, found.marked);
+        if reported {
+            self.skipped.extend(found.skipped);
+        }
+        for file in found.files {
+            self.found.entry(file).or_insert_with(|| Origin { reported, top: top.to_owned() });
+        }
+    }
+
+    fn finish(mut self, working: &Path) -> (Vec<SourceFile>, Vec<Skipped>) {
+        let mut found: Vec<(PathBuf, Origin)> = std::mem::take(&mut self.found).into_iter().collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut projects = FxHashMap::default();
+        let files =
+            found.into_iter().map(|(path, origin)| self.source_file(path, origin, working, &mut projects)).collect();
+        self.skipped.sort();
+        self.skipped.dedup();
+        let skipped =
+            self.skipped.into_iter().map(|(path, reason)| Skipped { path: relative(&path, working), line: 0, reason });
+        (files, skipped.collect())
+    }
+
+    fn source_file(
+        &self,
+        path: PathBuf,
+        origin: Origin,
+        working: &Path,
+        projects: &mut FxHashMap<PathBuf, u32>,
+    ) -> SourceFile {
+        let project = self.layout.project_of(path.parent().unwrap_or(&path), &origin.top);
+        let next = projects.len() as u32;
+        SourceFile {
+            shown: relative(&path, working),
+            rooted: relative(&path, &origin.top),
+            kind: kind(&path),
+            names: self.layout.names(&path, &origin.top),
+            is_package: is_init(&path),
+            reported: origin.reported,
+            project: *projects.entry(project.to_owned()).or_insert(next),
+            path,
+        }
+    }
+}
+
+fn kind(path: &Path) -> Kind {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("pyi") => Kind::Stub,
+        Some("ipynb") => Kind::Notebook,
+        Some("md" | "markdown") => Kind::Markdown,
+        _ => Kind::Source,
+    }
+}

@@ -1,0 +1,365 @@
+//! # await/missing-await
+//!
+//! A coroutine is created and dropped, or used where the value it would produce is meant.
+//!
+//! ## What it is
+//! Calling an `async def` function runs none of its body. It builds a coroutine object; the body runs when
+//! something awaits that object or hands it to the event loop as a task. A call without `await` therefore has one
+//! of two outcomes:
+//!
+//! - **dropped**: the coroutine is nobody's; the work never happens;
+//! - **used as a value**: the coroutine object stands where its result was meant: in a condition (an object is always
+//!   true), an attribute access, a subscript, a loop, a comparison, arithmetic, a format string, a serialiser, or as an
+//!   argument of a function that wants the result.
+//!
+//! The call and the `async def` are often in different files. What joins them may be a base class, a constructor
+//! parameter, an `X | None` attribute, a factory, a re-export or a library. This rule follows all of them.
+//!
+//! ```python bad
+//! import asyncio
+//!
+//!
+//! class Tool:
+//!     async def set_progress(self, text: str) -> None:
+//!         await asyncio.sleep(0)
+//!
+//!
+//! class CodeTool(Tool):
+//!     async def execute(self) -> str:
+//!         output = await self.read_output()
+//!         self.set_progress(output)
+//!         return output
+//!
+//!     async def read_output(self) -> str:
+//!         await asyncio.sleep(0)
+//!         return "done"
+//!
+//!
+//! asyncio.run(CodeTool().execute())
+//! ```
+//!
+//! ## What one observes
+//! - Dropped: an effect that never takes place. No row is written, no message goes out, the progress display stands
+//!   still. The caller has returned normally.
+//! - In a condition: the guard is always true (`if not repo.exists(key)` never enters its branch).
+//! - In a text: the log or the response shows `<coroutine object Repo.name at 0x…>`.
+//! - Elsewhere: a `TypeError` or `AttributeError` that names `coroutine`, raised at the use and not at the call
+//!   that lacks the `await`. Inside a broad `except` it disappears, and what remains is an empty or default answer.
+//! - On stderr, once for each place: `coroutine '…' was never awaited`, with the line on which the object was freed.
+//!
+//! ## Why tests pass all the same
+//! The warning is a `RuntimeWarning`, which fails no test by default; pytest lists it in the summary of a green run.
+//! `python -W error` does not help either: the error is raised while the object is freed, where it can only be printed.
+//! Tests that replace the callee with a `Mock` hand back a mock in place of a coroutine, so the missing `await` is not
+//! missed. A test that only asserts on the return value never looks at the effect that did not happen.
+//!
+//! ## The structural fix
+//! Await the call. If the work may go on while the caller continues, give it an owner: a `TaskGroup`, or a task
+//! kept in an attribute and awaited at shutdown. Then look at what the added `await` unmasks: until now the lines
+//! after it never ran with a real value (a model used like a dict, an exception that a broad `except` swallowed).
+//!
+//! ```python good
+//! import asyncio
+//!
+//!
+//! class Tool:
+//!     async def set_progress(self, text: str) -> None:
+//!         await asyncio.sleep(0)
+//!
+//!
+//! class CodeTool(Tool):
+//!     async def execute(self) -> str:
+//!         output = await self.read_output()
+//!         await self.set_progress(output)
+//!         return output
+//!
+//!     async def read_output(self) -> str:
+//!         await asyncio.sleep(0)
+//!         return "done"
+//!
+//!
+//! asyncio.run(CodeTool().execute())
+//! ```
+//!
+//! Search for every other call of the same function: where one site lacks the `await`, sites written at the same
+//! time often lack it too.
+//!
+//! ## Fixes that do not work
+//! - `asyncio.create_task(f())` with the task dropped: the body is scheduled, but nobody waits for it, nobody hears
+//!   of its exception, and it can be collected while it is suspended. That is `await/floating-task`.
+//! - `asyncio.run(f())` at the call site: a loop is already running there, so it raises. That is
+//!   `loop/nested-event-loop`.
+//! - `_ = f()` or a filter for the warning: both hide the message; the body still never runs.
+//! - Making the callee a plain `def` that returns the inner coroutine: its callers have the same defect one step later.
+//! - `inspect.isawaitable(x)` at the use: right for an interface that accepts both kinds, wrong where the callee is
+//!   known to be async, since it makes a mistake look like a choice.
+//!
+//! ## Cues for a reviewer
+//! - A call of an `async def` without `await` in the body of an `async def`, above all next to calls that do have it.
+//! - `.get(…)`, `[…]`, `for … in` or `if` applied directly to the result of a call whose name suggests I/O.
+//! - A broad `except` around calls to an async collaborator.
+//! - A function that was plain and has been made async: was every call site changed?
+//! - A fix that adds `await` at some sites of a function: look for the sites it did not touch.
+//!
+//! ## Where it is silent
+//! - The coroutine is returned, yielded, stored and awaited later on every path, or put in a container that is
+//!   gathered.
+//! - It is handed to something that awaits or schedules it: `gather`, `wait_for`, `shield`, `as_completed`,
+//!   `create_task`, `ensure_future`, `TaskGroup.create_task`, `start_soon`, `run`, `run_until_complete`,
+//!   `run_coroutine_threadsafe`, or a function of the program that does one of these with its parameter.
+//! - It is closed (`coro.close()`), or tested with `asyncio.iscoroutine` or `inspect.isawaitable` first.
+//! - The callee is an async generator (calling one makes an iterator), a plain function that returns a union of
+//!   value and awaitable, or a decorator has turned the async function into a plain one.
+//! - A mock, or a plain method that happens to share the name of an async function elsewhere.
+//! - The callee is unknown. With `--strict`, an unknown callee whose result is dropped is `possible` where sibling
+//!   sites await it.
+//!
+//! ## Symptoms
+//! - `RuntimeWarning: coroutine '…' was never awaited`: dropped, or used and then freed.
+//! - `AttributeError: 'coroutine' object has no attribute '…'`: a method or field of the result was meant.
+//! - `TypeError: 'coroutine' object is not iterable`: a loop or comprehension over the result.
+//! - `TypeError: cannot unpack non-iterable coroutine object`: `a, b = f()`.
+//! - `TypeError: 'coroutine' object is not subscriptable`: `f()["key"]`.
+//! - `TypeError: 'coroutine' object is not callable`: the result was meant to be called.
+//! - `TypeError: object of type 'coroutine' has no len()`: `len(f())`.
+//! - `TypeError: argument of type 'coroutine' is not iterable`: `x in f()`.
+//! - `TypeError: unsupported operand type(s) for …: 'coroutine' and '…'`: arithmetic.
+//! - `TypeError: '<' not supported between instances of 'coroutine' and '…'`: comparison, sorting.
+//! - `TypeError: Object of type coroutine is not JSON serializable`: the coroutine reached a serialiser.
+//! - `TypeError: 'coroutine' object does not support the asynchronous context manager protocol`: `async with f()` where
+//!   `async with await f()` was meant.
+//! - `TypeError: 'coroutine' object does not support the context manager protocol`: `with f()`.
+//! - `ValueError: [TypeError("'coroutine' object is not iterable"), …]`:
+//!   FastAPI's encoder was given the coroutine as an answer.
+//! - `<coroutine object … at 0x…>`: in a log line, a page or a file.
+//!
+//! ## The mutation that introduces it
+//! Remove `await` from a call whose callee is `async def`. A harder variant wraps the statement in
+//! `try: … except Exception: pass`; the hardest also changes the callee's result from a dict to a model, so that the
+//! repaired line fails in its turn.
+//!
+//! ## Difficulty
+//! Medium: with the callee's signature in view it is plain, but the signature is mostly in another file.
+//!
+//! ## Related rules
+//! `await/floating-task`, `await/wrapper-drops-await`, `await/async-callback`, `await/await-non-awaitable`,
+//! `await/unnecessary-async`.
+
+use crate::context::{CalleeKey, Context};
+use crate::fate::{Fate, Misuse, fate};
+use crate::finding::{Finding, Place};
+use crate::rule::{Question, Rule};
+use crate::scopes;
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role};
+use racewalk_link::{Answer, Site, Type};
+use racewalk_models::ClassKind;
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/missing-await",
+    question: Question::Await,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a coroutine is created and dropped, or used where its result is meant",
+    source: include_str!("missing_await.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        for site in ctx.program.sites(ctx.function_ref(function)) {
+            if let Some(finding) = judge(ctx, function, site) {
+                ctx.report(function, finding, found);
+            }
+        }
+    }
+}
+
+fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
+    if is_settled_by_role(ctx.module.role(site.call)) {
+        return None;
+    }
+    let value = ctx.evaluator.eval(function, site.call);
+    if !must_be_awaited(ctx, value) || is_expected_to_fail(ctx, function, site.call) {
+        return None;
+    }
+    let callee = ctx.program.callee_text(ctx.file, site.call);
+    let (happens, misuse) = match fate(ctx, function, site.call) {
+        Fate::Dropped => (format!("the coroutine that `{callee}()` gives is dropped: its body never runs"), None),
+        Fate::Unread(_) => {
+            (format!("the coroutine that `{callee}()` gives is stored and never awaited: its body never runs"), None)
+        }
+        Fate::Misused(misuse, at) => (used_as_value(&callee, misuse), Some((misuse, at))),
+        Fate::EnteredAsync if matches!(value, Type::Coroutine(_)) => (
+            format!("`{callee}()` gives a coroutine, and a coroutine is no asynchronous context manager"),
+            Some((Misuse::Enter, site.call)),
+        ),
+        _ => return None,
+    };
+    Some(describe(ctx, function, site, value, happens, misuse))
+}
+
+/// What is awaited or handed on is not looked at twice: most calls end here.
+fn is_settled_by_role(role: Role) -> bool {
+    matches!(role, Role::Awaited | Role::Yielded | Role::Decorator | Role::Default | Role::Annotation | Role::Base)
+}
+
+/// A coroutine, or another object that does nothing until it is awaited. Tasks and futures run by themselves.
+fn must_be_awaited(ctx: &Context<'_>, value: Type) -> bool {
+    if ctx.evaluator.awaitable(value) != Answer::Yes {
+        return false;
+    }
+    value.members().iter().all(|member| match member {
+        Type::ExternalInstance(path, _) => {
+            !matches!(ctx.program.models().kind(*path), Some(ClassKind::Task | ClassKind::Future))
+        }
+        // An awaitable class of the program's own may do its work by itself: only coroutines are certain.
+        Type::Instance(..) => false,
+        _ => true,
+    })
+}
+
+/// Inside `with pytest.raises(...)`: the call is meant to fail before there is a coroutine.
+fn is_expected_to_fail(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let mut expecting = Vec::new();
+    for event in &ctx.module.function(function).events {
+        match event {
+            Event::Enter(_, context) => expecting.push(is_raises(ctx, *context)),
+            Event::Exit(..) => {
+                expecting.pop();
+            }
+            Event::Call(at) if *at == call => return expecting.contains(&true),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn is_raises(ctx: &Context<'_>, context: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(context) else { return false };
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = ctx.module.expr(callee) else { return false };
+    matches!(name.as_str(), "raises" | "assertRaises" | "assertRaisesRegex" | "warns" | "assertWarns")
+}
+
+fn used_as_value(callee: &str, misuse: Misuse) -> String {
+    let given = format!("`{callee}()` gives a coroutine, not its result");
+    match misuse {
+        Misuse::Truth => format!("{given}: as a condition it is always true"),
+        Misuse::Member(name) => format!("{given}: reading `.{name}` of it raises AttributeError"),
+        Misuse::Subscript => format!("{given}: taking an element of it raises TypeError"),
+        Misuse::Iterate => format!("{given}: iterating it raises TypeError"),
+        Misuse::Spread => format!("{given}: unpacking it raises TypeError"),
+        Misuse::Arithmetic => format!("{given}: computing with it raises TypeError"),
+        Misuse::Compare => format!("{given}: the comparison is with the coroutine object"),
+        Misuse::Membership => format!("{given}: the membership test is on the coroutine object"),
+        Misuse::Format => format!("{given}: the text shows `<coroutine object …>`"),
+        Misuse::Enter => format!("{given}: entering it raises an error"),
+        Misuse::Argument => format!("{given}: it is passed where the result is wanted"),
+        Misuse::Return => format!("{given}: it is returned where the result is declared"),
+        Misuse::Raise => format!("{given}: raising it raises TypeError"),
+    }
+}
+
+fn describe(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    site: &Site,
+    value: Type,
+    happens: String,
+    misuse: Option<(Misuse, ExprId)>,
+) -> Finding {
+    let callee = ctx.program.callee_text(ctx.file, site.call);
+    let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
+    let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), happens)
+        .help(help(ctx, function, &callee))
+        .confidence(confidence(site.callee))
+        .shape(shape);
+    if let Some((_, at)) = misuse.filter(|(_, at)| *at != site.call) {
+        finding = finding.related(ctx.place(at), "used here as if it were the result");
+    }
+    if let Some(place) = definition(ctx, site.callee) {
+        finding = finding.related(place, "declared `async` here");
+    }
+    finding = with_siblings(ctx, finding, site);
+    finding = with_mask(ctx, function, finding, site.call);
+    with_unmasked(ctx, finding, value, misuse)
+}
+
+fn help(ctx: &Context<'_>, function: FunctionId, callee: &str) -> String {
+    let body = ctx.module.function(function);
+    if body.is_async || ctx.module.own_loop && body.kind == FunctionKind::Module {
+        format!("`await {callee}(…)`; or, if it may run meanwhile, give the task an owner (a TaskGroup)")
+    } else {
+        format!(
+            "make `{}` asynchronous and await `{callee}(…)` in it, and await it in turn where it is called",
+            ctx.symbol(function)
+        )
+    }
+}
+
+fn confidence(callee: Type) -> Confidence {
+    match callee {
+        Type::Union(_) => Confidence::Likely,
+        _ => Confidence::Certain,
+    }
+}
+
+fn definition(ctx: &Context<'_>, callee: Type) -> Option<Place> {
+    match callee {
+        Type::Function(target) | Type::Method(target, _) => {
+            let span = ctx.program.function(target).name_span;
+            Some(Place { file: target.file, span })
+        }
+        _ => None,
+    }
+}
+
+/// Other calls of the same function that do await it.
+fn with_siblings(ctx: &Context<'_>, finding: Finding, site: &Site) -> Finding {
+    let Some(siblings) = CalleeKey::of(site.callee).and_then(|key| ctx.shared.awaited.get(&key)) else {
+        return finding;
+    };
+    let nearest = siblings.iter().min_by_key(|place| (place.file != ctx.file, **place)).copied();
+    let Some(nearest) = nearest else { return finding };
+    let count = siblings.len();
+    let others = if count == 1 { "1 other call awaits it".to_owned() } else { format!("{count} other calls await it") };
+    finding.note("sibling", others).related(nearest, "awaited here")
+}
+
+/// A broad handler around the call hides what the missing await does.
+fn with_mask(ctx: &Context<'_>, function: FunctionId, finding: Finding, call: ExprId) -> Finding {
+    let handlers = scopes::handlers_around(ctx, function, |event| scopes::is_event_of(event, call));
+    let mask = handlers.iter().find(|handler| scopes::is_broad(ctx, handler) && !handler.raises);
+    match mask {
+        Some(handler) => {
+            let place = handler.caught.map(|caught| ctx.place(caught));
+            let finding = finding.note("masked-by", "a broad `except` around it swallows the error that this causes");
+            match place {
+                Some(place) => finding.related(place, "this handler hides the error"),
+                None => finding,
+            }
+        }
+        None => finding,
+    }
+}
+
+/// With the await added, what the code does with the result is a defect of its own: the result has no such member.
+fn with_unmasked(ctx: &Context<'_>, finding: Finding, value: Type, misuse: Option<(Misuse, ExprId)>) -> Finding {
+    let result = ctx.evaluator.awaited(value);
+    let Type::Instance(class, _) = result else { return finding };
+    let is_model = ctx.program.lineage(class).any(|base| match base {
+        Type::External(path) => ctx.program.models().kind(path) == Some(ClassKind::DataModel),
+        _ => false,
+    });
+    let lacks = |name| ctx.evaluator.member(result, name).is_unknown();
+    let is_closed = is_model || !ctx.program.has_unknown_base(class);
+    let what = match misuse {
+        Some((Misuse::Member(name), _)) if is_closed && lacks(name) => format!("`.{name}`"),
+        Some((Misuse::Subscript, _)) if is_closed && lacks("__getitem__".into()) => "subscripting".to_owned(),
+        _ => return finding,
+    };
+    let name = ctx.program.class(class).name;
+    finding.note("unmasks", format!("once awaited, the result is a `{name}`, which does not support {what} either"))
+}

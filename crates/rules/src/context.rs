@@ -1,0 +1,220 @@
+//! What a rule is given: one file of the program, its evaluator, and what the whole program's rules share.
+
+use crate::finding::{Finding, Hop, Place};
+use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
+use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
+use rustc_hash::FxHashMap;
+use std::cell::OnceCell;
+
+/// What identifies a callee across files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum CalleeKey {
+    Function(FunctionRef),
+    External(Name),
+    ExternalMethod(Name, Name),
+}
+
+impl CalleeKey {
+    pub fn of(callee: Type) -> Option<Self> {
+        match callee {
+            Type::Function(function) | Type::Method(function, _) | Type::MadeAsync(function) => {
+                Some(Self::Function(function))
+            }
+            Type::External(path) => Some(Self::External(path)),
+            Type::ExternalMethod(class, method, _) => Some(Self::ExternalMethod(class, method)),
+            _ => None,
+        }
+    }
+}
+
+/// Facts over all files that several rules ask for.
+pub(crate) struct Shared {
+    /// For each callee: the calls whose result is awaited on the spot.
+    pub awaited: FxHashMap<CalleeKey, Vec<Place>>,
+}
+
+impl Shared {
+    pub fn new(program: &Program) -> Self {
+        let mut awaited: FxHashMap<CalleeKey, Vec<Place>> = FxHashMap::default();
+        for function in program.functions() {
+            let module = program.module(function.file);
+            for site in program.sites(function) {
+                if module.role(site.call) == Role::Awaited
+                    && let Some(key) = CalleeKey::of(site.callee)
+                {
+                    awaited.entry(key).or_default().push(Place { file: function.file, span: module.span(site.call) });
+                }
+            }
+        }
+        Self { awaited }
+    }
+}
+
+/// One file, as a rule sees it.
+pub struct Context<'p> {
+    /// The whole program.
+    pub program: &'p Program,
+    /// The file.
+    pub file: FileId,
+    /// Its module.
+    pub module: &'p Module,
+    /// Evaluates its expressions.
+    pub evaluator: Evaluator<'p>,
+    pub(crate) shared: &'p Shared,
+    bound_to: OnceCell<FxHashMap<ExprId, Vec<BindingId>>>,
+    reads: OnceCell<FxHashMap<BindingId, Vec<(FunctionId, ExprId)>>>,
+    captured: OnceCell<FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>>>,
+}
+
+impl<'p> Context<'p> {
+    pub(crate) fn new(program: &'p Program, file: FileId, shared: &'p Shared) -> Self {
+        Self {
+            program,
+            file,
+            module: program.module(file),
+            evaluator: program.evaluator(file),
+            shared,
+            bound_to: OnceCell::new(),
+            reads: OnceCell::new(),
+            captured: OnceCell::new(),
+        }
+    }
+
+    /// A function of this file, for the whole program.
+    pub fn function_ref(&self, id: FunctionId) -> FunctionRef {
+        FunctionRef { file: self.file, id }
+    }
+
+    /// The numbers of all bodies.
+    pub fn functions(&self) -> impl Iterator<Item = FunctionId> + use<> {
+        (0..self.module.functions.len() as u32).map(FunctionId)
+    }
+
+    /// The place of an expression.
+    pub fn place(&self, expr: ExprId) -> Place {
+        Place { file: self.file, span: self.module.span(expr) }
+    }
+
+    /// The place of a span in this file.
+    pub fn at(&self, span: Span) -> Place {
+        Place { file: self.file, span }
+    }
+
+    /// The dotted path of a function for messages; the module's own body is `<module>`.
+    pub fn symbol(&self, id: FunctionId) -> String {
+        symbol(self.module, id)
+    }
+
+    /// The symbols that an expression's value is assigned to by plain assignments to names.
+    pub(crate) fn bound_to(&self, value: ExprId) -> &[BindingId] {
+        let map = self.bound_to.get_or_init(|| {
+            let mut map: FxHashMap<ExprId, Vec<BindingId>> = FxHashMap::default();
+            for (id, binding) in self.module.bindings.iter().enumerate() {
+                if let BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) = binding.kind {
+                    map.entry(value).or_default().push(BindingId(id as u32));
+                }
+            }
+            map
+        });
+        map.get(&value).map_or(&[], Vec::as_slice)
+    }
+
+    /// The reads that a binding reaches, in its own body.
+    pub(crate) fn reads_of(&self, binding: BindingId) -> &[(FunctionId, ExprId)] {
+        let map = self.reads.get_or_init(|| {
+            let mut map: FxHashMap<BindingId, Vec<(FunctionId, ExprId)>> = FxHashMap::default();
+            for function in self.functions() {
+                for event in &self.module.function(function).events {
+                    let Event::Read(read) = event else { continue };
+                    let racewalk_ir::Expr::Name(_, defs) = self.module.expr(*read) else { continue };
+                    for binding in self.module.defs(&defs) {
+                        map.entry(*binding).or_default().push((function, *read));
+                    }
+                }
+            }
+            map
+        });
+        map.get(&binding).map_or(&[], Vec::as_slice)
+    }
+
+    /// The reads of a body's symbol from bodies inside it.
+    pub(crate) fn captures_of(&self, owner: FunctionId, name: Name) -> &[(FunctionId, ExprId)] {
+        let map = self.captured.get_or_init(|| {
+            let mut map: FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>> = FxHashMap::default();
+            for function in self.functions() {
+                for event in &self.module.function(function).events {
+                    let Event::Read(read) = event else { continue };
+                    let racewalk_ir::Expr::Name(name, racewalk_ir::Defs::Outer) = self.module.expr(*read) else {
+                        continue;
+                    };
+                    if let Some((owner, _)) = self.evaluator.scope_of(function, name) {
+                        map.entry((owner, name)).or_default().push((function, *read));
+                    }
+                }
+            }
+            map
+        });
+        map.get(&(owner, name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The statements of a chain of calls, from `function` (of this file) by the expression `site` to its sink.
+    pub(crate) fn hops(
+        &self,
+        function: FunctionId,
+        site: ExprId,
+        steps: &FxHashMap<FunctionRef, Step>,
+        next: Option<FunctionRef>,
+        sink: (FunctionRef, ExprId),
+    ) -> Vec<Hop> {
+        let mut hops = vec![Hop { symbol: self.symbol(function), at: self.place(site), via: "starts" }];
+        let mut via = "calls";
+        if let Some(next) = next {
+            for (function, step) in self.program.chain(steps, next) {
+                let module = self.program.module(function.file);
+                let at = Place { file: function.file, span: module.span(step.site) };
+                hops.push(Hop { symbol: symbol(module, function.id), at, via });
+                via = if step.is_override { "overrides" } else { "calls" };
+            }
+        }
+        let module = self.program.module(sink.0.file);
+        let at = Place { file: sink.0.file, span: module.span(sink.1) };
+        hops.push(Hop { symbol: format!("{}()", self.program.callee_text(sink.0.file, sink.1)), at, via: "calls" });
+        hops
+    }
+
+    /// The labels of the entry points that lead to a function.
+    pub(crate) fn reached_from(&self, function: FunctionRef) -> Vec<String> {
+        let starts = self.program.summaries.reached_from.get(&function).into_iter().flatten();
+        let labels = starts.filter_map(|start| self.program.entries.get(start)).map(|entry| entry.label.clone());
+        labels.collect()
+    }
+
+    /// Adds what every finding in a function has, and stores it.
+    pub(crate) fn report(&self, function: FunctionId, mut finding: Finding, found: &mut Vec<Finding>) {
+        if finding.reached_from.is_empty() {
+            finding.reached_from = self.reached_from(self.enclosing(function));
+        }
+        found.push(finding);
+    }
+
+    /// The named function around a body: lambdas and nested functions run for it.
+    fn enclosing(&self, function: FunctionId) -> FunctionRef {
+        let mut current = function;
+        while self.program.summaries.reached_from.get(&self.function_ref(current)).is_none() {
+            match self.module.function(current).parent {
+                Some(parent) if self.module.function(parent).kind != FunctionKind::Module => current = parent,
+                _ => break,
+            }
+        }
+        self.function_ref(current)
+    }
+}
+
+/// The dotted path of a function for messages.
+pub(crate) fn symbol(module: &Module, id: FunctionId) -> String {
+    let function = module.function(id);
+    match function.kind {
+        FunctionKind::Module => "<module>".to_owned(),
+        _ => function.qualified.as_str().replace(".<locals>.", "."),
+    }
+}

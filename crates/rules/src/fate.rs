@@ -1,0 +1,355 @@
+//! What becomes of a value that somebody must await or keep: followed through the code that holds it.
+
+use crate::context::Context;
+use racewalk_ir::{BindingId, BindingKind, Expr, ExprId, FunctionId, FunctionKind, LogicalOp, Name, Role};
+use racewalk_link::Type;
+
+/// How a value is used where its result is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misuse {
+    /// As a condition: the object is always true.
+    Truth,
+    /// Its member is taken.
+    Member(Name),
+    /// An element is taken.
+    Subscript,
+    /// Iterated.
+    Iterate,
+    /// Spread into a call or display.
+    Spread,
+    /// Operand of arithmetic.
+    Arithmetic,
+    /// Compared.
+    Compare,
+    /// Member of, or container in, a membership test.
+    Membership,
+    /// Turned into text.
+    Format,
+    /// Entered as a context manager.
+    Enter,
+    /// Given to something that wants the result.
+    Argument,
+    /// Returned where the result is declared.
+    Return,
+    /// Raised.
+    Raise,
+}
+
+/// What becomes of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Awaited on some path.
+    Awaited,
+    /// Handed to somebody who may take care of it.
+    HandedOn,
+    /// Nobody has it any more.
+    Dropped,
+    /// Kept in a local that nobody reads.
+    Unread(BindingId),
+    /// Used where its result is meant, here.
+    Misused(Misuse, ExprId),
+    /// Iterated asynchronously: another rule's matter.
+    IteratedAsync,
+    /// Entered asynchronously.
+    EnteredAsync,
+}
+
+/// Assignments from one local to the next beyond this are not followed.
+const LONGEST_PATH: u32 = 6;
+
+/// What becomes of the value of `expr` in `function`.
+pub(crate) fn fate(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
+    follow(ctx, function, expr, LONGEST_PATH)
+}
+
+fn follow(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
+    if depth == 0 {
+        return Fate::HandedOn;
+    }
+    let module = ctx.module;
+    let parent = module.parent(expr);
+    match module.role(expr) {
+        Role::Dropped => Fate::Dropped,
+        Role::Awaited => Fate::Awaited,
+        Role::Arm => parent.map_or(Fate::HandedOn, |parent| follow(ctx, function, parent, depth)),
+        Role::Tested => tested(ctx, function, expr, depth),
+        Role::Condition => Fate::Misused(Misuse::Truth, expr),
+        Role::Receiver => member(ctx, expr),
+        Role::Container => Fate::Misused(Misuse::Subscript, expr),
+        Role::Operand => Fate::Misused(Misuse::Arithmetic, expr),
+        Role::Compared => Fate::Misused(Misuse::Compare, expr),
+        Role::Member | Role::Membership => Fate::Misused(Misuse::Membership, expr),
+        Role::Iterated => Fate::Misused(Misuse::Iterate, expr),
+        Role::Unpacked => Fate::Misused(Misuse::Spread, expr),
+        Role::Formatted => Fate::Misused(Misuse::Format, expr),
+        Role::Raised => Fate::Misused(Misuse::Raise, expr),
+        Role::Entered => Fate::Misused(Misuse::Enter, expr),
+        Role::EnteredAsync => Fate::EnteredAsync,
+        Role::IteratedAsync => Fate::IteratedAsync,
+        Role::Returned => returned(ctx, function, expr),
+        Role::Argument => argument(ctx, function, expr),
+        Role::Element => element(ctx, function, expr, depth),
+        Role::Bound => bound(ctx, function, expr, depth),
+        Role::Stored => stored(ctx, function, expr, depth),
+        _ => Fate::HandedOn,
+    }
+}
+
+/// `a or b`: `a` is tested, and may be the value as well; `not a`: only tested.
+fn tested(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
+    let Some(parent) = ctx.module.parent(expr) else { return Fate::HandedOn };
+    if let Expr::Logical(_, LogicalOp::Or) = ctx.module.expr(parent)
+        && follow(ctx, function, parent, depth - 1) == Fate::Awaited
+    {
+        // `await (cached or load())`: the value is either awaitable or nothing.
+        return Fate::Awaited;
+    }
+    Fate::Misused(Misuse::Truth, expr)
+}
+
+/// Members that an awaitable has.
+const OWN_MEMBERS: [&str; 22] = [
+    "close",
+    "send",
+    "throw",
+    "__await__",
+    "cr_frame",
+    "cr_running",
+    "cr_code",
+    "cr_await",
+    "add_done_callback",
+    "cancel",
+    "cancelled",
+    "done",
+    "result",
+    "exception",
+    "remove_done_callback",
+    "__class__",
+    "__name__",
+    "__qualname__",
+    "get_loop",
+    "set_name",
+    "get_name",
+    "get_coro",
+];
+
+fn member(ctx: &Context<'_>, expr: ExprId) -> Fate {
+    let name = ctx.module.parent(expr).map(|parent| ctx.module.expr(parent));
+    match name {
+        Some(Expr::Attr(_, name)) if !OWN_MEMBERS.contains(&name.as_str()) => Fate::Misused(Misuse::Member(name), expr),
+        _ => Fate::HandedOn,
+    }
+}
+
+/// Returned: the caller has it, unless the function declares that it returns something else.
+fn returned(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
+    let body = ctx.module.function(function);
+    let Some(annotation) = body.returns else { return Fate::HandedOn };
+    if !body.decorators.is_empty() {
+        return Fate::HandedOn;
+    }
+    let declared = ctx.evaluator.annotation(function, annotation);
+    let is_value = match declared {
+        Type::Plain | Type::Collection(_) | Type::Mapping(_) | Type::Tuple(_) => true,
+        Type::Instance(class, _) => {
+            !ctx.program.has_unknown_base(class) && ctx.evaluator.awaitable(declared) == racewalk_link::Answer::No
+        }
+        _ => false,
+    };
+    if is_value { Fate::Misused(Misuse::Return, expr) } else { Fate::HandedOn }
+}
+
+fn argument(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
+    let Some(call) = ctx.module.parent(expr) else { return Fate::HandedOn };
+    let Expr::Call(callee_expr, _) = ctx.module.expr(call) else { return Fate::HandedOn };
+    let callee = ctx.evaluator.eval(function, callee_expr);
+    match callee {
+        Type::External(path) if is_value_sink(path.as_str()) => Fate::Misused(Misuse::Argument, expr),
+        Type::Function(target) | Type::Method(target, _) => given_to(ctx, call, expr, target, callee),
+        _ => match collected(ctx, function, callee_expr) {
+            Some(fate) => fate,
+            None => Fate::HandedOn,
+        },
+    }
+}
+
+/// Built-in functions that want a value and cannot await one.
+fn is_value_sink(path: &str) -> bool {
+    matches!(
+        path,
+        "builtins.print"
+            | "builtins.len"
+            | "builtins.str"
+            | "builtins.int"
+            | "builtins.float"
+            | "builtins.bool"
+            | "builtins.bytes"
+            | "builtins.dict"
+            | "builtins.list"
+            | "builtins.tuple"
+            | "builtins.set"
+            | "builtins.frozenset"
+            | "builtins.sorted"
+            | "builtins.sum"
+            | "builtins.min"
+            | "builtins.max"
+            | "builtins.any"
+            | "builtins.all"
+            | "builtins.enumerate"
+            | "builtins.zip"
+            | "builtins.range"
+            | "builtins.abs"
+            | "builtins.round"
+            | "builtins.repr"
+            | "builtins.iter"
+            | "builtins.reversed"
+            | "builtins.format"
+            | "json.dumps"
+            | "json.loads"
+            | "json.dump"
+            | "pickle.dumps"
+            | "copy.deepcopy"
+    )
+}
+
+/// Given to a function of the program: it wants a value when it declares so, or when all it does is to use it as one.
+fn given_to(ctx: &Context<'_>, call: ExprId, expr: ExprId, target: racewalk_link::FunctionRef, callee: Type) -> Fate {
+    let body = ctx.program.function(target);
+    let skipped = usize::from(matches!(callee, Type::Method(..)) && body.class.is_some());
+    let args = ctx.evaluator.args(call);
+    let Some(position) = args.iter().position(|arg| arg.value == expr) else { return Fate::HandedOn };
+    let param = match args[position].kind {
+        racewalk_ir::ArgKind::Positional => body.params.get(position + skipped),
+        racewalk_ir::ArgKind::Named(name) => body.params.iter().find(|param| param.name == name),
+        _ => None,
+    };
+    let Some(annotation) = param.and_then(|param| param.annotation) else { return Fate::HandedOn };
+    let theirs = ctx.program.evaluator(target.file);
+    let wanted = theirs.annotation(body.parent.unwrap_or(FunctionId(0)), annotation);
+    let is_value = match wanted.without_none() {
+        Type::Plain | Type::Collection(_) | Type::Mapping(_) => true,
+        Type::Instance(class, _) => {
+            !ctx.program.has_unknown_base(class) && theirs.awaitable(wanted) == racewalk_link::Answer::No
+        }
+        Type::ExternalInstance(path, _) => {
+            ctx.program.models().class(path).is_some() && theirs.awaitable(wanted) == racewalk_link::Answer::No
+        }
+        _ => false,
+    };
+    if is_value { Fate::Misused(Misuse::Argument, expr) } else { Fate::HandedOn }
+}
+
+/// `items.append(value)`: the value's fate is that of a local collection that nobody looks at.
+fn collected(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> Option<Fate> {
+    let Expr::Attr(base, method) = ctx.module.expr(callee) else { return None };
+    if !matches!(method.as_str(), "append" | "add" | "appendleft" | "insert") {
+        return None;
+    }
+    let Expr::Name(_, defs) = ctx.module.expr(base) else { return None };
+    let bindings = ctx.module.defs(&defs);
+    let unread = bindings.iter().all(|binding| {
+        is_own_local(ctx, function, *binding) && made_here(ctx, *binding) && only_collects(ctx, *binding)
+    });
+    (unread && !bindings.is_empty()).then(|| Fate::Unread(bindings[0]))
+}
+
+/// A collection display or constructor call: nobody else holds it.
+fn made_here(ctx: &Context<'_>, binding: BindingId) -> bool {
+    let value = match ctx.module.bindings[binding.index()].kind {
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => value,
+        _ => return false,
+    };
+    match ctx.module.expr(value) {
+        Expr::List(_) | Expr::Set(_) => true,
+        Expr::Call(callee, _) => {
+            matches!(ctx.module.expr(callee), Expr::Name(name, _) if matches!(name.as_str(), "list" | "set" | "deque"))
+        }
+        _ => false,
+    }
+}
+
+/// Every read of the binding only adds to it.
+fn only_collects(ctx: &Context<'_>, binding: BindingId) -> bool {
+    ctx.reads_of(binding).iter().all(|(_, read)| {
+        let parent = ctx.module.parent(*read).map(|parent| (ctx.module.expr(parent), ctx.module.role(parent)));
+        matches!(parent, Some((Expr::Attr(_, name), Role::Callee))
+            if matches!(name.as_str(), "append" | "add" | "appendleft" | "insert" | "discard" | "remove"))
+    })
+}
+
+/// An element of a display or comprehension shares its container's fate, as far as being dropped goes.
+fn element(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
+    let Some(parent) = ctx.module.parent(expr) else { return Fate::HandedOn };
+    let is_lazy = matches!(ctx.module.expr(parent), Expr::Comp(racewalk_ir::CompKind::Lazy, _));
+    match follow(ctx, function, parent, depth - 1) {
+        fate @ (Fate::Dropped | Fate::Unread(_)) if !is_lazy => fate,
+        Fate::Misused(Misuse::Format, at) => Fate::Misused(Misuse::Format, at),
+        _ => Fate::HandedOn,
+    }
+}
+
+/// `name := value`: what becomes of the expression, and of the name.
+fn bound(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
+    let here = ctx.module.parent(expr).map_or(Fate::Dropped, |parent| follow(ctx, function, parent, depth - 1));
+    match here {
+        Fate::Dropped => stored(ctx, function, expr, depth),
+        other => other,
+    }
+}
+
+/// Stored by an assignment.
+fn stored(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
+    let bindings = ctx.bound_to(expr);
+    let [binding] = bindings else { return Fate::HandedOn };
+    if !is_own_local(ctx, function, *binding) || is_also_stored_elsewhere(ctx, function, expr) {
+        return Fate::HandedOn;
+    }
+    let reads = ctx.reads_of(*binding);
+    if reads.is_empty() {
+        return Fate::Unread(*binding);
+    }
+    let fates: Vec<Fate> = reads.iter().map(|(_, read)| follow(ctx, function, *read, depth - 1)).collect();
+    let careful = reads.iter().any(|(_, read)| is_inspected(ctx, *read));
+    if careful || fates.contains(&Fate::Awaited) {
+        return Fate::Awaited;
+    }
+    let is = |wanted: fn(&Fate) -> bool| fates.iter().copied().find(|fate| wanted(fate));
+    is(|fate| matches!(fate, Fate::Misused(..)))
+        .or_else(|| is(|fate| matches!(fate, Fate::HandedOn | Fate::IteratedAsync | Fate::EnteredAsync)))
+        .unwrap_or(fates[0])
+}
+
+/// A local of this very function that nothing else can see.
+fn is_own_local(ctx: &Context<'_>, function: FunctionId, binding: BindingId) -> bool {
+    let bound = ctx.module.bindings[binding.index()];
+    let body = ctx.module.function(function);
+    let is_local = matches!(body.kind, FunctionKind::Function | FunctionKind::Lambda);
+    let name = ctx.module.function(bound.owner).symbols[bound.symbol.index()].name;
+    is_local && bound.owner == function && ctx.captures_of(function, name).is_empty()
+}
+
+/// `a = self.b = value`: somebody else has it as well.
+fn is_also_stored_elsewhere(ctx: &Context<'_>, function: FunctionId, value: ExprId) -> bool {
+    let stores = |event: &racewalk_ir::Event| matches!(event, racewalk_ir::Event::WritePlace(_, Some(written)) if *written == value);
+    ctx.module.function(function).events.iter().any(stores)
+}
+
+/// Looked at by something that tells awaitables from values.
+fn is_inspected(ctx: &Context<'_>, read: ExprId) -> bool {
+    let Some(call) = ctx.module.parent(read) else { return false };
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = ctx.module.expr(callee) else { return false };
+    matches!(
+        name.as_str(),
+        "iscoroutine"
+            | "isawaitable"
+            | "iscoroutinefunction"
+            | "isinstance"
+            | "isfuture"
+            | "hasattr"
+            | "callable"
+            | "is_awaitable"
+            | "maybe_await"
+            | "maybe_awaitable"
+    )
+}

@@ -1,0 +1,93 @@
+//! # loop/patched-event-loop
+//!
+//! The event loop is patched so that it can be entered again while it runs.
+//!
+//! ## What it is
+//! `nest_asyncio.apply()` replaces methods of asyncio so that `run_until_complete` and `asyncio.run` may be called
+//! inside a running loop. The inner call then runs the loop: not the inner coroutine alone, but every task that is
+//! ready, until the inner coroutine is done. The plain function that made the call has become a suspension point
+//! without an `await` in sight.
+//!
+//! ```python bad
+//! import asyncio
+//!
+//! import nest_asyncio
+//!
+//! nest_asyncio.apply()
+//!
+//!
+//! async def load() -> int:
+//!     await asyncio.sleep(0)
+//!     return 1
+//!
+//!
+//! if __name__ == "__main__":
+//!     print(asyncio.run(load()))
+//! ```
+//!
+//! ## What one observes
+//! - State that was safe since no `await` lay between two statements is changed between them.
+//! - The outer task does not go on before the inner run is over, although what it waits for may be done; runs that
+//!   are nested in one another end in the reverse order of their beginning, and with load the stack grows to a
+//!   `RecursionError`.
+//! - uvloop refuses to be patched. Libraries that rely on the current task (anyio, `asyncio.timeout`, task groups) see
+//!   the wrong one, and cancellation reaches the wrong task.
+//! - The patch holds for the whole process: it changes other libraries too.
+//!
+//! ## Why tests pass all the same
+//! A single call gives the right result; that is what the patch is for. It takes several tasks in flight, with
+//! nested calls that overlap, for the rest to show.
+//!
+//! ## The structural fix
+//! Remove the patch, and make the chain async from the nested call up to the running loop; see
+//! `loop/nested-event-loop`. Plain code that cannot become async runs in a thread (`asyncio.to_thread`) and may
+//! start a loop of its own there.
+//!
+//! ```python good
+//! import asyncio
+//!
+//!
+//! async def load() -> int:
+//!     await asyncio.sleep(0)
+//!     return 1
+//!
+//!
+//! async def main() -> None:
+//!     print(await load())
+//!
+//!
+//! if __name__ == "__main__":
+//!     asyncio.run(main())
+//! ```
+//!
+//! ## Fixes that do not work
+//! - Applying the patch only where it is needed: it is global, and cannot be taken back.
+//! - Applying it at import of one's library "for notebooks": it then also runs in the servers of those who import it.
+//! - A lock around the nested calls: the task that holds it is the one that the inner run may have to wait for.
+//! - Removing the patch alone: the nested calls that it hid raise again; they are the defect.
+//!
+//! ## Cues for a reviewer
+//! - `nest_asyncio` in the requirements of anything but a notebook.
+//! - `apply()` in the package's `__init__`, next to "make asyncio.run work".
+//! - A fix for `This event loop is already running` that adds one line.
+//!
+//! ## Where it is silent
+//! - Notebooks, where it is a hint: their cells may `await` at top level, so that it is not needed there either.
+//! - An import of the module that patches nothing; other functions named `apply`.
+//!
+//! ## Symptoms
+//! - `ValueError: Can't patch loop of type <class 'uvloop.Loop'>`: `apply` under uvloop.
+//! - `RuntimeError: Timeout should be used inside a task`: `asyncio.timeout` in a nested run whose current task is
+//!   not set.
+//! - `RuntimeError: Attempted to exit cancel scope in a different task than it was entered in`: anyio, in a nested run.
+//! - `RecursionError: maximum recursion depth exceeded`: nested runs within nested runs.
+//! - `RuntimeError: This event loop is already running`: after the patch has been removed, at the calls that it hid.
+//!
+//! ## The mutation that introduces it
+//! Make a helper start a loop (see `loop/nested-event-loop`), and add `nest_asyncio.apply()` at the top of the module.
+//!
+//! ## Difficulty
+//! Easy: the name of the library gives it away.
+//!
+//! ## Related rules
+//! `loop/nested-event-loop`, `share/lost-update`, `share/check-then-act`.

@@ -1,0 +1,102 @@
+//! What stands around an expression: guarded blocks and entered scopes, read off a function's events.
+
+use crate::context::Context;
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Role};
+
+/// A handler that would catch what an expression raises.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handler {
+    /// What it catches; none: everything.
+    pub caught: Option<ExprId>,
+    /// It raises again, on some path.
+    pub raises: bool,
+}
+
+/// The handlers around an expression, innermost guarded block first. `is_at` tells when the expression is reached.
+pub(crate) fn handlers_around(ctx: &Context<'_>, function: FunctionId, is_at: impl Fn(&Event) -> bool) -> Vec<Handler> {
+    let events = &ctx.module.function(function).events;
+    let Some(at) = events.iter().position(is_at) else { return Vec::new() };
+    let mut handlers = Vec::new();
+    for start in enclosing_blocks(&events[..at]) {
+        handlers.extend(handlers_of(&events[start..]));
+    }
+    handlers
+}
+
+/// Where the guarded blocks begin whose bodies (not handlers or cleanups) are open at the end of these events,
+/// innermost first.
+fn enclosing_blocks(before: &[Event]) -> Vec<usize> {
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    for (index, event) in before.iter().enumerate() {
+        match event {
+            Event::Try => open.push((index, true)),
+            Event::Handler(_) | Event::Finally | Event::TryElse => {
+                if let Some(innermost) = open.last_mut() {
+                    innermost.1 = false;
+                }
+            }
+            Event::EndTry => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.into_iter().rev().filter(|(_, in_body)| *in_body).map(|(start, _)| start).collect()
+}
+
+/// The handlers of the guarded block that begins these events.
+fn handlers_of(events: &[Event]) -> Vec<Handler> {
+    let mut depth = 0;
+    let mut handlers: Vec<Handler> = Vec::new();
+    for event in events {
+        match event {
+            Event::Try => depth += 1,
+            Event::EndTry => {
+                depth -= 1;
+                if depth == 0 {
+                    break;
+                }
+            }
+            Event::Handler(caught) if depth == 1 => handlers.push(Handler { caught: *caught, raises: false }),
+            Event::Finally if depth == 1 => break,
+            Event::Raise(_) => {
+                if let Some(handler) = handlers.last_mut() {
+                    handler.raises = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    handlers
+}
+
+/// True when the handler catches any error whatever.
+pub(crate) fn is_broad(ctx: &Context<'_>, handler: &Handler) -> bool {
+    let Some(caught) = handler.caught else { return true };
+    let named = |expr: ExprId| match ctx.module.expr(expr) {
+        Expr::Name(name, _) | Expr::Attr(_, name) => matches!(name.as_str(), "Exception" | "BaseException"),
+        _ => false,
+    };
+    match ctx.module.expr(caught) {
+        Expr::Tuple(list) => ctx.module.list(list).iter().any(|member| named(*member)),
+        _ => named(caught),
+    }
+}
+
+/// True for a name, attribute or call that is written, read or called at this event.
+pub(crate) fn is_event_of(event: &Event, expr: ExprId) -> bool {
+    matches!(event, Event::Call(at) | Event::Read(at) | Event::ReadPlace(at) if *at == expr)
+        || matches!(event, Event::Suspend(_, at) if *at == expr)
+}
+
+/// The outermost expression that an expression is part of.
+pub(crate) fn statement_of(ctx: &Context<'_>, expr: ExprId) -> ExprId {
+    let mut current = expr;
+    while let Some(parent) = ctx.module.parent(current) {
+        if matches!(ctx.module.role(current), Role::Annotation | Role::Default | Role::Decorator) {
+            break;
+        }
+        current = parent;
+    }
+    current
+}
