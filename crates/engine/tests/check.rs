@@ -260,12 +260,22 @@ fn the_report_is_the_same_on_any_number_of_threads() {
     files.push(("racewalk.toml", ""));
     let tree = Tree::new(&files);
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| racewalk_engine::report::json(&tree.report()))
+        let outcome = engine().threads(threads).check(&tree.options()).unwrap();
+        racewalk_engine::report::json(&outcome.report)
     };
     let one = on(1);
     assert!(one.contains("bad-call"));
     assert_eq!(one, on(8));
+}
+
+#[test]
+fn deep_nesting_is_survived() {
+    let parens = format!("x = {}1{}\n", "(".repeat(10_000), ")".repeat(10_000));
+    let open = "[".repeat(20_000);
+    let elifs = format!("if x:\n    pass\n{}", "elif y:\n    pass\n".repeat(5_000));
+    let files = [("racewalk.toml", ""), ("a.py", &parens), ("b.py", &open), ("c.py", &elifs), ("z.py", "bad()\n")];
+    let tree = Tree::new(&files);
+    assert!(tree.places().contains(&"z.py:1:1 loop/bad-call".to_owned()));
 }
 
 #[test]
