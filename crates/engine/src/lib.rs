@@ -22,6 +22,10 @@ use racewalk_report::{Report, Sources};
 use selection::Selection;
 use std::path::PathBuf;
 
+/// Room for code that is nested thousands of levels deep: parsing and lowering recurse. Only what is used of it is
+/// taken from the system.
+const STACK: usize = 256 << 20;
+
 /// What to check, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -98,6 +102,7 @@ pub enum Stage {
 /// The analyser.
 pub struct Engine {
     rules: Vec<&'static Rule>,
+    threads: usize,
     on_stage: Box<dyn Fn(Stage) + Send + Sync>,
 }
 
@@ -111,7 +116,14 @@ impl Engine {
     /// An analyser with these rules and the tool's own.
     pub fn with_rules(rules: &[&'static Rule]) -> Self {
         let rules = rules.iter().copied().chain(tool::RULES).collect();
-        Self { rules, on_stage: Box::new(|_| {}) }
+        Self { rules, threads: 0, on_stage: Box::new(|_| {}) }
+    }
+
+    /// Works on this many threads instead of one a core. The answers are the same.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// Calls this whenever a check enters its next stage.
@@ -144,6 +156,12 @@ impl Engine {
     }
 
     fn check_on(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).stack_size(STACK).build();
+        let pool = pool.map_err(|error| Failure(format!("no threads to work on: {error}")))?;
+        pool.install(|| self.check_in_pool(disk, options))
+    }
+
+    fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
         let vocabulary = Vocabulary::new(self.rules.iter().map(|rule| rule.name));
         for name in options.select.iter().chain(&options.ignore) {
             vocabulary.check(name).map_err(Failure)?;

@@ -249,11 +249,10 @@ fn cluster(rule: &str, shape: &str) -> String {
     if shape.is_empty() { String::new() } else { format!("{rule}:{shape}") }
 }
 
+/// The first paragraph of what the rule's documentation says about it.
 fn why_it_hides(rule: &racewalk_rules::Rule) -> String {
-    let documentation = rule.documentation();
-    let headings = documentation.lines().filter_map(|line| line.strip_prefix("## "));
-    let heading = headings.into_iter().find(|heading| heading.to_lowercase().starts_with("why tests pass"));
-    heading.and_then(|heading| rule.section(heading)).map(|text| text.replace('\n', " ")).unwrap_or_default()
+    let section = rule.section("Why tests pass all the same").unwrap_or_default();
+    section.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn order(finding: &Finding) -> impl Ord + '_ {

@@ -2,11 +2,12 @@
 
 use crate::selection::Selection;
 use crate::tool::unused_suppression::RULE;
-use racewalk_ir::{Comment, Module};
+use racewalk_ir::{Comment, ExprId, Module};
 use racewalk_link::FileId;
 use racewalk_project::Vocabulary;
 use racewalk_report::{SourceText, Suppression, parse_suppression};
 use racewalk_rules::{Finding, Place};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// What suppressions are judged by.
@@ -20,8 +21,8 @@ pub(crate) struct Judge<'a> {
 struct Directive {
     at: Place,
     says: Suppression,
-    /// The line that it is about.
-    line: u32,
+    /// The lines that it is about.
+    lines: RangeInclusive<u32>,
     /// For each rule that it names: something was suppressed by it.
     used: Vec<bool>,
 }
@@ -33,7 +34,8 @@ pub(crate) fn has_suppressions(module: &Module) -> bool {
 
 /// Takes away what the module's comments suppress, and adds what is wrong with the comments.
 pub(crate) fn apply(judge: &Judge<'_>, file: FileId, module: &Module, text: &SourceText, findings: &mut Vec<Finding>) {
-    let mut directives: Vec<Directive> = module.comments.iter().filter_map(|it| directive(it, file, text)).collect();
+    let mut directives: Vec<Directive> =
+        module.comments.iter().filter_map(|it| directive(it, file, module, text)).collect();
     findings.retain(|finding| !is_suppressed(finding, text, &mut directives));
     if judge.selection.wants(&RULE, judge.path) {
         for directive in &directives {
@@ -42,11 +44,24 @@ pub(crate) fn apply(judge: &Judge<'_>, file: FileId, module: &Module, text: &Sou
     }
 }
 
-fn directive(comment: &Comment, file: FileId, text: &SourceText) -> Option<Directive> {
+fn directive(comment: &Comment, file: FileId, module: &Module, text: &SourceText) -> Option<Directive> {
     let says = parse_suppression(&comment.text)?;
     let own = text.position(comment.span.start).line;
-    let line = if comment.own_line { next_code_line(text, own) } else { own };
-    Some(Directive { at: Place { file, span: comment.span }, line, used: vec![false; says.rules.len()], says })
+    let first = if comment.own_line { next_code_line(text, own) } else { own };
+    let lines = first..=decorated_name(module, text, first).unwrap_or(first);
+    Some(Directive { at: Place { file, span: comment.span }, lines, used: vec![false; says.rules.len()], says })
+}
+
+/// When a decorator starts on this line: the line with the name of what it decorates, where findings about it are.
+fn decorated_name(module: &Module, text: &SourceText, line: u32) -> Option<u32> {
+    if !text.line(line).trim_start().starts_with('@') {
+        return None;
+    }
+    let functions = module.functions.iter().map(|function| (&function.decorators, function.name_span));
+    let classes = module.classes.iter().map(|class| (&class.decorators, class.name_span));
+    let starts_here = |decorator: &ExprId| text.position(module.span(*decorator).start).line == line;
+    let mut decorated = functions.chain(classes).filter(|(decorators, _)| decorators.iter().any(starts_here));
+    decorated.next().map(|(_, name)| text.position(name.start).line)
 }
 
 fn next_code_line(text: &SourceText, line: u32) -> u32 {
@@ -60,7 +75,8 @@ fn next_code_line(text: &SourceText, line: u32) -> u32 {
 fn is_suppressed(finding: &Finding, text: &SourceText, directives: &mut [Directive]) -> bool {
     let range = text.range(finding.at.span.start, finding.at.span.end);
     let mut suppressed = false;
-    for directive in directives.iter_mut().filter(|it| (range.start.line..=range.end.line).contains(&it.line)) {
+    let touches = |lines: &RangeInclusive<u32>| *lines.start() <= range.end.line && range.start.line <= *lines.end();
+    for directive in directives.iter_mut().filter(|it| touches(&it.lines)) {
         for (rule, used) in directive.says.rules.iter().zip(&mut directive.used) {
             if Vocabulary::means(rule, finding.rule.name) {
                 *used = true;

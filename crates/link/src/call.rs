@@ -39,6 +39,11 @@ impl Evaluator<'_> {
         self.result(callee, Some((function, expr)))
     }
 
+    /// What calling a value gives, whatever the arguments.
+    pub fn called(&self, callee: Type) -> Type {
+        self.result(callee, None)
+    }
+
     /// What calling a value gives, with the call's body and expression where there is one.
     pub(crate) fn result(&self, callee: Type, call: Option<(FunctionId, ExprId)>) -> Type {
         match callee {

@@ -52,7 +52,7 @@ fn apply(effect: Effect, value: Type, function: FunctionRef, body: &Function) ->
 }
 
 /// What the decorator expression does.
-pub(crate) fn effect_of(evaluator: &Evaluator<'_>, outside: FunctionId, decorator: ExprId) -> Effect {
+pub fn effect_of(evaluator: &Evaluator<'_>, outside: FunctionId, decorator: ExprId) -> Effect {
     if crate::intrinsics::method_kind(evaluator.module, decorator).is_some() {
         return Effect::Keeps;
     }

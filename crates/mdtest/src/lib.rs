@@ -11,7 +11,8 @@
 //!   `related`, `note KIND`) and, in quotes, a part of the message. A line without the comment must be silent.
 //! - A line `rules: a, b` looks at these rules only; a line `strict: true` turns on `--strict`.
 //!
-//! With `RACEWALK_UPDATE=1` the comments are rewritten to what is found.
+//! With `RACEWALK_UPDATE=1` the comments are rewritten to what is found. `RACEWALK_CASE=text` runs only the cases whose
+//! file's path or title contains the text.
 
 mod case;
 mod documentation;
@@ -40,7 +41,7 @@ fn file_failures(file: &Path) -> Vec<String> {
     };
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut failures = Vec::new();
-    for case in case::cases(&text) {
+    for case in case::cases(&text).into_iter().filter(|case| sandbox::is_wanted(file, &case.title)) {
         match run(&case) {
             Ok(outcome) if outcome.is_met() => {}
             Ok(outcome) if sandbox::updates() => outcome.rewrite(&mut lines),

@@ -48,6 +48,12 @@ pub(crate) fn updates() -> bool {
     std::env::var_os("RACEWALK_UPDATE").is_some_and(|value| value == "1")
 }
 
+/// True when a case was not filtered out.
+pub(crate) fn is_wanted(file: &Path, title: &str) -> bool {
+    let wanted = std::env::var("RACEWALK_CASE").unwrap_or_default();
+    title.contains(&wanted) || file.to_string_lossy().contains(&wanted)
+}
+
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }

@@ -351,8 +351,16 @@ impl Lowerer {
     ) -> ExprId {
         let mut values = Vec::new();
         for element in elements {
-            if let ast::InterpolatedStringElement::Interpolation(interpolation) = element {
-                self.interpolation(interpolation, &mut values);
+            match element {
+                ast::InterpolatedStringElement::Interpolation(interpolation) => {
+                    self.interpolation(interpolation, &mut values);
+                }
+                ast::InterpolatedStringElement::Literal(text) if values.is_empty() => {
+                    // How the text begins tells which names it may stand for.
+                    let literal = self.literal_str(&text.value);
+                    values.push(self.push(Expr::Literal(literal), at, Role::Formatted));
+                }
+                ast::InterpolatedStringElement::Literal(_) => {}
             }
         }
         let list = self.list(&values);

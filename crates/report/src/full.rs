@@ -4,7 +4,7 @@ use crate::concise::place;
 use crate::frame::{Spot, frames};
 use crate::{Confidence, Finding, Hop, Report, Severity, Sources};
 use annotate_snippets::{Group, Level, Renderer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// How many other places of a cluster are named.
@@ -13,12 +13,14 @@ const NAMED_SITES: usize = 10;
 const MARGIN: usize = 20;
 
 /// The report as text with colours; `width` is how wide lines may be. Findings of one cluster are shown once, with the
-/// places of the others.
+/// places of the others, and why a defect hides is told once.
 pub fn full(report: &Report, sources: &Sources, width: usize) -> String {
     let renderer = Renderer::styled().term_width(width);
     let mut out = String::new();
+    let mut told = BTreeSet::new();
     for (first, others) in clusters(&report.findings) {
-        let view = View { finding: first, others: &others, width };
+        let is_news = told.insert(&first.why_it_hides);
+        let view = View { finding: first, others: &others, width, is_news };
         out.push_str(&renderer.render(&[view.group(sources)]));
         out.push_str("\n\n");
     }
@@ -64,6 +66,8 @@ struct View<'a> {
     finding: &'a Finding,
     others: &'a [&'a Finding],
     width: usize,
+    /// Why it hides has not been told yet.
+    is_news: bool,
 }
 
 impl<'a> View<'a> {
@@ -107,7 +111,7 @@ impl<'a> View<'a> {
             remarks.push((Level::NOTE.with_name("reached from"), self.wrap(&finding.reached_from.join(", "))));
         }
         remarks.extend(finding.notes.iter().map(|note| (Level::NOTE, self.wrap(&note.message))));
-        if !finding.why_it_hides.is_empty() {
+        if self.is_news && !finding.why_it_hides.is_empty() {
             remarks.push((Level::NOTE.with_name("why it hides"), self.wrap(&finding.why_it_hides)));
         }
         if !finding.help.is_empty() {

@@ -1,5 +1,7 @@
 //! What a rule is given: one file of the program, its evaluator, and what the whole program's rules share.
 
+use crate::awaiting::async_uses::AsyncUses;
+use crate::awaiting::wrapper_drops_await;
 use crate::finding::{Finding, Hop, Place};
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
@@ -31,6 +33,10 @@ impl CalleeKey {
 pub(crate) struct Shared {
     /// For each callee: the calls whose result is awaited on the spot.
     pub awaited: FxHashMap<CalleeKey, Vec<Place>>,
+    /// For each function of the program that is used as a decorator: the functions that it decorates.
+    pub decorated_by: FxHashMap<FunctionRef, Vec<FunctionRef>>,
+    /// How async functions that never suspend are used.
+    pub async_uses: AsyncUses,
 }
 
 impl Shared {
@@ -46,7 +52,7 @@ impl Shared {
                 }
             }
         }
-        Self { awaited }
+        Self { awaited, decorated_by: wrapper_drops_await::decorated_by(program), async_uses: AsyncUses::new(program) }
     }
 }
 

@@ -18,7 +18,18 @@ use rayon::prelude::*;
 
 /// All rules, by question and name.
 pub fn all() -> &'static [&'static Rule] {
-    static ALL: [&Rule; 1] = [&awaiting::missing_await::RULE];
+    static ALL: [&Rule; 10] = [
+        &awaiting::async_callback::RULE,
+        &awaiting::await_non_awaitable::RULE,
+        &awaiting::await_outside_async::RULE,
+        &awaiting::floating_task::RULE,
+        &awaiting::missing_await::RULE,
+        &awaiting::unnecessary_async::RULE,
+        &awaiting::wrapper_drops_await::RULE,
+        &looping::blocking_call::RULE,
+        &looping::nested_event_loop::RULE,
+        &looping::patched_event_loop::RULE,
+    ];
     &ALL
 }
 

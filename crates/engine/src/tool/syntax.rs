@@ -1,18 +1,21 @@
+//! # tool/syntax
+//!
 //! A file that cannot be parsed as a whole.
 //!
+//! ## What it is
 //! What could be recovered is analysed, and the file is listed in `summary.skipped`; but code in the part that could
 //! not be read is not checked, and other files that call it are judged without it.
 //!
 //! ## What one observes
 //! The interpreter stops with `SyntaxError` when it loads the file.
 //!
-//! ## Why tests pass
+//! ## Why tests pass all the same
 //! No test imports the file, or it is a template, or is meant for another version of the language.
 //!
-//! ## The fix
+//! ## The structural fix
 //! Mend the file; or leave it out, when it is not meant to be code: `exclude = ["templates"]` in `racewalk.toml`.
 //!
-//! ## When it is silent
+//! ## Where it is silent
 //! Never: one finding a file, at the first place that cannot be read.
 //!
 //! ## Symptoms

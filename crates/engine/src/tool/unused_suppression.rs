@@ -1,5 +1,8 @@
+//! # tool/unused-suppression
+//!
 //! A suppression comment that suppresses nothing, names no rule that exists, or does not say why.
 //!
+//! ## What it is
 //! `# racewalk: ignore[rule, rule] reason` silences these rules on its own line, or on the next line of code when it
 //! stands alone. The reason is what a reviewer reads; a comment that has outlived its finding hides the next one.
 //!
@@ -7,16 +10,14 @@
 //! A reader takes the comment's word that the line was looked at; the defect that comes later on that line is never
 //! shown.
 //!
-//! ## Why tests pass
+//! ## Why tests pass all the same
 //! Comments do not run.
 //!
-//! ## The fix
+//! ## The structural fix
 //! Take the comment away, or name the right rule and say why the finding does not matter here.
 //!
-//! ## When it is silent
+//! ## Where it is silent
 //! On rules that do not run in this check (`--select`, `--ignore`, rules that are off by default).
-//!
-//! ## Symptoms
 
 use racewalk_report::Severity;
 use racewalk_rules::{Question, Rule};

@@ -115,3 +115,164 @@
 //!
 //! ## Related rules
 //! `await/missing-await`, `await/floating-task`, `await/callback-mix`, `loop/nested-event-loop`.
+
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::rule::{Question, Rule};
+use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId};
+use racewalk_link::{Answer, FunctionRef, Type};
+use racewalk_models::{Call, Position, Runs, Serves};
+use racewalk_report::Severity;
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/async-callback",
+    question: Question::Await,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "an async function is handed to something that drops the coroutine it returns",
+    source: include_str!("async_callback.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        decorated(ctx, function, found);
+        for site in ctx.program.sites(ctx.function_ref(function)) {
+            let Some(model) = ctx.program.model_of(site.callee) else { continue };
+            for position in dropped_positions(model) {
+                if let Some(handed) = handed(ctx, site.call, &position)
+                    && let Some(finding) = judge(ctx, function, site.call, handed)
+                {
+                    ctx.report(function, finding, found);
+                }
+            }
+        }
+    }
+}
+
+/// The callbacks whose result the callee drops.
+fn dropped_positions(model: &Call) -> Vec<Position> {
+    let mut positions = model.callbacks.clone();
+    if model.offloads.is_some() && model.runs_loop {
+        return positions;
+    }
+    if let Some(entry) = model.entry.as_ref().filter(|entry| entry.asynchronous == Runs::Dropped) {
+        positions.extend(entry.handlers.iter().cloned());
+    }
+    positions.dedup();
+    positions
+}
+
+fn handed(ctx: &Context<'_>, call: ExprId, position: &Position) -> Option<ExprId> {
+    let args = ctx.evaluator.args(call);
+    match position {
+        Position::Index(at) => {
+            args.iter().filter(|arg| arg.kind == ArgKind::Positional).nth(*at as usize).map(|arg| arg.value)
+        }
+        Position::Name(name) => ctx.evaluator.named_argument(call, name),
+    }
+}
+
+fn judge(ctx: &Context<'_>, function: FunctionId, call: ExprId, handed: ExprId) -> Option<Finding> {
+    let value = ctx.evaluator.eval(function, handed);
+    if !gives_coroutine(ctx, value) {
+        return None;
+    }
+    let callee = ctx.program.callee_text(ctx.file, call);
+    let what = match ctx.module.expr(handed) {
+        Expr::Lambda(_) => "the lambda".to_owned(),
+        _ => format!("`{}`", ctx.program.path_text(ctx.file, handed)),
+    };
+    let message = format!(
+        "{what} is asynchronous, and `{callee}()` drops the coroutine that calling it gives: its body never runs"
+    );
+    let mut finding =
+        Finding::new(&RULE, ctx.place(handed), ctx.symbol(function), message).help(help(&callee)).shape(callee.clone());
+    if let Type::Function(target) | Type::Method(target, _) = value
+        && ctx.program.function(target).is_async
+    {
+        finding = finding.related(definition(ctx, target), "declared `async` here");
+    }
+    Some(finding)
+}
+
+fn help(callee: &str) -> String {
+    let last = callee.rsplit('.').next().unwrap_or(callee);
+    match last {
+        "map" | "filter" | "sorted" | "min" | "max" | "sort" => {
+            "await the coroutines first: `await asyncio.gather(*map(f, items))`, and use the results".to_owned()
+        }
+        "submit" | "Thread" | "Timer" | "to_thread" | "run_in_executor" => {
+            "await it on the loop, or hand over a plain function".to_owned()
+        }
+        _ => "hand over a plain function that starts the coroutine as a task which somebody keeps".to_owned(),
+    }
+}
+
+/// Calling the value gives a coroutine.
+fn gives_coroutine(ctx: &Context<'_>, value: Type) -> bool {
+    let is_callable = matches!(
+        value,
+        Type::Function(_)
+            | Type::Method(..)
+            | Type::MadeAsync(_)
+            | Type::Partial(_)
+            | Type::External(_)
+            | Type::ExternalMethod(..)
+    );
+    is_callable && {
+        let given = ctx.evaluator.called(value);
+        matches!(given, Type::Coroutine(_)) && ctx.evaluator.awaitable(given) == Answer::Yes
+    }
+}
+
+fn definition(ctx: &Context<'_>, target: FunctionRef) -> Place {
+    Place { file: target.file, span: ctx.program.function(target).name_span }
+}
+
+/// An async function under a decorator whose framework calls it as a plain one.
+fn decorated(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let body = ctx.module.function(function);
+    if !body.is_async || body.is_generator || body.decorators.is_empty() {
+        return;
+    }
+    let this = ctx.function_ref(function);
+    let Some(entry) = ctx.program.entries.get(&this) else { return };
+    let runs_it = || body.decorators.iter().any(|decorator| awaits_for_it(ctx, function, *decorator));
+    if entry.entry.asynchronous != Runs::Dropped || runs_it() {
+        return;
+    }
+    let (caller, help) = match entry.entry.serves {
+        Serves::Test => (
+            "the test runner calls it as a plain function",
+            "run the async part inside a plain test: `asyncio.run(…)`, one state an example",
+        ),
+        Serves::Command => (
+            "the command line calls it as a plain function",
+            "make the command a plain function that ends in `asyncio.run(main())`",
+        ),
+        _ => ("its framework calls it as a plain function", "make it a plain function that starts the coroutine"),
+    };
+    let message = format!("`{}` is asynchronous, but {caller} and drops the coroutine: its body never runs", body.name);
+    let finding =
+        Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message).help(help).shape("decorated");
+    ctx.report(function, finding, found);
+}
+
+/// Another decorator nearer to the function, or around it, runs the coroutine.
+fn awaits_for_it(ctx: &Context<'_>, function: FunctionId, decorator: ExprId) -> bool {
+    let outside = ctx.module.function(function).parent.unwrap_or(FunctionId(0));
+    use racewalk_link::decorators::{Effect, effect_of};
+    let called = match ctx.module.expr(decorator) {
+        Expr::Call(callee, _) => callee,
+        _ => decorator,
+    };
+    let is_entry = ctx.program.model_of(ctx.evaluator.eval(outside, called)).is_some_and(|model| model.entry.is_some());
+    !is_entry
+        && matches!(
+            effect_of(&ctx.evaluator, outside, decorator),
+            Effect::MakesSync | Effect::Unknown | Effect::PlainWrapper
+        )
+}

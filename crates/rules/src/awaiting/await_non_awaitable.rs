@@ -112,3 +112,223 @@
 //!
 //! ## Related rules
 //! `await/missing-await`, `await/unnecessary-async`, `await/await-outside-async`.
+
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::rule::{Question, Rule};
+use racewalk_ir::{ArgKind, BindingKind, CompKind, Event, Expr, ExprId, FunctionId, Role, ScopeKind, SuspendKind};
+use racewalk_link::{Answer, FunctionRef, Type};
+use racewalk_models::ClassKind;
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/await-non-awaitable",
+    question: Question::Await,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "something that is no awaitable is awaited, or an asynchronous one is used as a plain one",
+    source: include_str!("await_non_awaitable.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        for event in &ctx.module.function(function).events {
+            let finding = match *event {
+                Event::Suspend(SuspendKind::Await, operand) => awaited(ctx, function, operand),
+                Event::Suspend(SuspendKind::Iterate, source) => iterated_async(ctx, function, source),
+                Event::Loop(Some(source)) if ctx.module.role(source) == Role::Iterated => {
+                    iterated(ctx, function, source)
+                }
+                Event::Enter(ScopeKind::Plain, context) => entered(ctx, function, context),
+                Event::Call(call) => awaited_too_early(ctx, function, call),
+                _ => None,
+            };
+            if let Some(finding) = finding {
+                ctx.report(function, finding, found);
+            }
+        }
+    }
+}
+
+/// `await f()` where `f` is a plain function whose result is no awaitable.
+fn awaited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<Finding> {
+    let value = ctx.evaluator.eval(function, operand);
+    if let Type::AsyncGenerator(_) = value {
+        let name = ctx.program.callee_text(ctx.file, operand);
+        let message =
+            format!("`{name}()` gives an asynchronous generator, which cannot be awaited: it raises TypeError");
+        return Some(finding(ctx, function, operand, message, "iterate it: `async for item in …`"));
+    }
+    if ctx.evaluator.awaitable(value) != Answer::No {
+        return None;
+    }
+    let Expr::Call(callee, _) = ctx.module.expr(operand) else { return None };
+    let target = match ctx.evaluator.eval(function, callee) {
+        Type::Function(target) | Type::Method(target, _) => target,
+        Type::External(_) | Type::ExternalMethod(..) => return library_value(ctx, function, operand, value),
+        _ => return None,
+    };
+    let body = ctx.program.function(target);
+    if body.is_async
+        || body.stub != racewalk_ir::Stub::No
+        || !body.decorators.is_empty()
+        || has_async_namesake(ctx, target)
+    {
+        return None;
+    }
+    let name = &body.name;
+    let message = format!("`{name}` is a plain function whose result is no awaitable: awaiting it raises TypeError");
+    let place = Place { file: target.file, span: body.name_span };
+    Some(
+        finding(ctx, function, operand, message, "call it without `await`")
+            .related(place, "a plain `def`")
+            .shape(body.qualified.as_str()),
+    )
+}
+
+/// What a library's plain function gives is known only where its model says so.
+fn library_value(ctx: &Context<'_>, function: FunctionId, operand: ExprId, value: Type) -> Option<Finding> {
+    if !matches!(value, Type::Plain | Type::None | Type::Collection(_) | Type::Mapping(_)) {
+        return None;
+    }
+    let name = ctx.program.callee_text(ctx.file, operand);
+    let message = format!("`{name}()` gives a value that is no awaitable: awaiting it raises TypeError");
+    let found = finding(ctx, function, operand, message, "call it without `await`");
+    Some(found.confidence(Confidence::Likely).shape(name))
+}
+
+/// A subclass overrides the method with an asynchronous one, or some base declares it so: which runs is not certain.
+fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
+    let body = ctx.program.function(target);
+    let Some(class) = body.class else { return false };
+    let class = racewalk_link::ClassRef { file: target.file, id: class };
+    let descendants = ctx.program.descendants.get(&class).into_iter().flatten().copied();
+    let bases = ctx.program.lineage(class).filter_map(|base| match base {
+        Type::Class(base) => Some(base),
+        _ => None,
+    });
+    descendants.chain(bases).any(|other| {
+        ctx.program.own_method(other, body.name).is_some_and(|method| ctx.program.function(method).is_async)
+    })
+}
+
+/// `async for` over what a coroutine function gives.
+fn iterated_async(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<Finding> {
+    let value = ctx.evaluator.eval(function, source);
+    let name = ctx.program.callee_text(ctx.file, source);
+    match value {
+        Type::Coroutine(result) if !ctx.evaluator.element_async(result.get()).is_unknown() => {
+            let message = format!("`{name}()` gives a coroutine: `async for` over it raises TypeError");
+            Some(finding(ctx, function, source, message, "await it first: `async for item in await …`"))
+        }
+        Type::Coroutine(_) => {
+            let message = format!(
+                "`{name}()` gives a coroutine, which is no asynchronous iterator: `async for` raises TypeError"
+            );
+            Some(finding(ctx, function, source, message, "await it, and iterate the result with a plain `for`"))
+        }
+        Type::Generator(_) | Type::Collection(_) | Type::Mapping(_) | Type::Tuple(_) => {
+            let message = format!("`{name}` is a plain iterable: `async for` over it raises TypeError");
+            let found = finding(ctx, function, source, message, "iterate it with a plain `for`");
+            Some(found.confidence(Confidence::Likely))
+        }
+        _ => None,
+    }
+}
+
+/// A plain `for` over an asynchronous generator.
+fn iterated(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<Finding> {
+    if !matches!(ctx.evaluator.eval(function, source), Type::AsyncGenerator(_)) {
+        return None;
+    }
+    let name = ctx.program.callee_text(ctx.file, source);
+    let message = format!("`{name}` is an asynchronous generator: a plain `for` over it raises TypeError");
+    Some(finding(ctx, function, source, message, "iterate it with `async for`"))
+}
+
+/// A plain `with` on an asynchronous lock.
+fn entered(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> Option<Finding> {
+    let value = ctx.evaluator.eval(function, context);
+    let name = ctx.program.path_text(ctx.file, context);
+    let is_async = match value {
+        Type::ExternalInstance(path, _) => {
+            let kind = ctx.program.models().kind(path);
+            matches!(kind, Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore))
+                && ctx.program.models().inherited(path, |class| class.enter.as_ref()).is_none()
+        }
+        Type::Context(_, is_async) => is_async,
+        _ => false,
+    };
+    let message = format!("`{name}` is an asynchronous context manager: a plain `with` on it raises an error");
+    is_async.then(|| finding(ctx, function, context, message, "enter it with `async with`"))
+}
+
+/// `wait_for(await f(), …)`, `gather(*[await f(x) for x in xs])`: the work is done before the call that should start,
+/// bound or join it, and a finished value is handed to it.
+fn awaited_too_early(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> Option<Finding> {
+    let Expr::Call(callee, args) = ctx.module.expr(call) else { return None };
+    let args = ctx.module.args(args);
+    let early = args.iter().find_map(|arg| match arg.kind {
+        ArgKind::Positional => is_await(ctx, arg.value).then_some(arg.value),
+        ArgKind::Spread => awaited_elements(ctx, arg.value),
+        _ => None,
+    })?;
+    let callee = ctx.evaluator.eval(function, callee);
+    let model = ctx.program.model_of(callee)?;
+    if !(model.consumes || model.joins.is_some()) || gives_awaitable(ctx, function, early) {
+        return None;
+    }
+    let name = ctx.program.callee_text(ctx.file, call);
+    let message = format!(
+        "the work is awaited before `{name}()` is called: it runs to its end outside of `{name}()`, which is then given \
+         a result in place of an awaitable"
+    );
+    let help = format!("pass the coroutine itself: `{name}(f(…))`, without the inner `await`");
+    let at = ctx.place(early);
+    Some(
+        Finding::new(&RULE, at, ctx.symbol(function), message)
+            .help(help)
+            .confidence(Confidence::Likely)
+            .shape(format!("early {name}")),
+    )
+}
+
+fn is_await(ctx: &Context<'_>, expr: ExprId) -> bool {
+    matches!(ctx.module.expr(expr), Expr::Await(_))
+}
+
+/// The await in a comprehension or display of awaited results, directly or through a local.
+fn awaited_elements(ctx: &Context<'_>, expr: ExprId) -> Option<ExprId> {
+    match ctx.module.expr(expr) {
+        Expr::Comp(CompKind::List | CompKind::Set | CompKind::Lazy, element) => {
+            is_await(ctx, element).then_some(element)
+        }
+        Expr::List(list) | Expr::Tuple(list) => {
+            ctx.module.list(list).iter().copied().find(|element| is_await(ctx, *element))
+        }
+        Expr::Name(_, racewalk_ir::Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
+            BindingKind::Value(value) => awaited_elements(ctx, value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Awaiting gives another awaitable, which may well be handed on.
+fn gives_awaitable(ctx: &Context<'_>, function: FunctionId, awaited: ExprId) -> bool {
+    let value = ctx.evaluator.eval(function, awaited);
+    ctx.evaluator.awaitable(value) == Answer::Yes
+        || value.members().iter().any(|member| matches!(member, Type::Callable(_) | Type::Function(_)))
+}
+
+fn finding(ctx: &Context<'_>, function: FunctionId, operand: ExprId, message: String, help: &str) -> Finding {
+    let at = match ctx.module.role(operand) {
+        Role::Awaited => ctx.module.parent(operand).unwrap_or(operand),
+        _ => operand,
+    };
+    let shape = ctx.program.callee_text(ctx.file, operand);
+    Finding::new(&RULE, ctx.place(at), ctx.symbol(function), message).help(help).shape(shape)
+}

@@ -84,3 +84,75 @@
 //!
 //! ## Related rules
 //! `loop/nested-event-loop`, `await/missing-await`, `await/await-non-awaitable`.
+
+use crate::context::Context;
+use crate::finding::Finding;
+use crate::rule::{Question, Rule};
+use racewalk_ir::{Event, ExprId, FunctionId, FunctionKind, Span, SuspendKind};
+use racewalk_report::Severity;
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/await-outside-async",
+    question: Question::Await,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "`await`, `async for` or `async with` in a plain function",
+    source: include_str!("await_outside_async.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        if !may_suspend(ctx, function) {
+            let mut deferred = 0;
+            for event in &ctx.module.function(function).events {
+                match *event {
+                    Event::Defer => deferred += 1,
+                    Event::EndDefer => deferred -= 1,
+                    // In a generator expression it makes an asynchronous generator, which a plain function may build.
+                    Event::Suspend(kind, operand) if deferred == 0 => {
+                        found.extend(judge(ctx, function, kind, operand));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn may_suspend(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let body = ctx.module.function(function);
+    match body.kind {
+        FunctionKind::Function => body.is_async,
+        FunctionKind::Module => ctx.module.own_loop,
+        FunctionKind::Lambda | FunctionKind::ClassBody => false,
+    }
+}
+
+fn judge(ctx: &Context<'_>, function: FunctionId, kind: SuspendKind, operand: ExprId) -> Option<Finding> {
+    let (what, expr) = match kind {
+        SuspendKind::Await => ("`await`", ctx.module.parent(operand).unwrap_or(operand)),
+        SuspendKind::Iterate => ("`async for`", operand),
+        SuspendKind::Enter => ("`async with`", operand),
+        SuspendKind::Exit | SuspendKind::Yield => return None,
+    };
+    let body = ctx.module.function(function);
+    let (within, help) = match body.kind {
+        FunctionKind::Module => (
+            "at the top level of a module".to_owned(),
+            "move it into an `async def main()` and start that with `asyncio.run(main())`".to_owned(),
+        ),
+        FunctionKind::ClassBody => ("in the body of a class".to_owned(), "move it into an `async def`".to_owned()),
+        FunctionKind::Lambda => ("in a lambda".to_owned(), "write an `async def` in its place".to_owned()),
+        FunctionKind::Function => (
+            format!("in the plain function `{}`", body.name),
+            format!("make it `async def {}` and await it at each of its calls", body.name),
+        ),
+    };
+    let span = ctx.module.span(expr);
+    let message = format!("{what} {within} is a syntax error: the module cannot be imported");
+    let at = ctx.at(Span::new(span.start, span.end));
+    Some(Finding::new(&RULE, at, ctx.symbol(function), message).help(help).shape(what))
+}

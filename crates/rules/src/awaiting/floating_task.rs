@@ -127,3 +127,122 @@
 //! ## Related rules
 //! `await/missing-await`, `cancel/swallowed-error`, `cancel/unstructured-tasks`, `bound/unbounded-fan-out`,
 //! `cancel/orphaned-losers`.
+
+use crate::context::Context;
+use crate::fate::{Fate, fate};
+use crate::finding::Finding;
+use crate::rule::{Question, Rule};
+use racewalk_ir::{BindingId, Expr, ExprId, FunctionId, Role};
+use racewalk_link::{FunctionRef, Site, Type};
+use racewalk_models::{ClassKind, Spawns};
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/floating-task",
+    question: Question::Await,
+    severity: Severity::Warning,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a task's only reference is dropped: it may be collected before it ends, and its error is lost",
+    source: include_str!("floating_task.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        for site in ctx.program.sites(ctx.function_ref(function)) {
+            if !matches!(ctx.module.role(site.call), Role::Awaited | Role::Returned)
+                && let Some(started) = started(ctx, site)
+                && let Some(finding) = judge(ctx, function, site, started)
+            {
+                ctx.report(function, finding, found);
+            }
+        }
+    }
+}
+
+/// What a call starts, for messages, when nobody but its caller has it.
+fn started(ctx: &Context<'_>, site: &Site) -> Option<&'static str> {
+    if let Some(model) = ctx.program.model_of(site.callee) {
+        return match model.spawns {
+            Some(Spawns::Task) if !model.keeps => Some("task"),
+            Some(Spawns::OtherLoop) if !model.keeps => Some("future of the other loop's coroutine"),
+            _ => None,
+        };
+    }
+    match site.callee {
+        Type::Function(target) | Type::Method(target, _) if hands_out_its_task(ctx, target) => Some("task"),
+        _ => None,
+    }
+}
+
+/// A plain function of the program all of whose results are tasks that it has just started and keeps nowhere.
+fn hands_out_its_task(ctx: &Context<'_>, target: FunctionRef) -> bool {
+    let body = ctx.program.function(target);
+    if body.is_async || body.return_values.is_empty() {
+        return false;
+    }
+    let sites = ctx.program.sites(target);
+    body.return_values.iter().all(|value| {
+        let site = sites.iter().find(|site| site.call == *value);
+        let model = site.and_then(|site| ctx.program.model_of(site.callee));
+        model.is_some_and(|model| model.spawns == Some(Spawns::Task) && !model.keeps)
+    })
+}
+
+fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: &str) -> Option<Finding> {
+    let callee = ctx.program.callee_text(ctx.file, site.call);
+    let happens = match fate(ctx, function, site.call) {
+        Fate::Dropped => format!("the {started} that `{callee}()` starts is dropped at once"),
+        Fate::Unread(binding) => unread(ctx, binding, site.call, started)?,
+        Fate::HandedOn => watched_only(ctx, function, site.call, started)?,
+        _ => return None,
+    };
+    let message = format!(
+        "{happens}: the event loop holds it only weakly, so it may be collected before it ends, and nobody sees its error"
+    );
+    let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
+    let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
+        .confidence(Confidence::Certain)
+        .help("await it, start it in a TaskGroup, or keep it in a set until its done-callback discards it")
+        .shape(shape);
+    Some(finding)
+}
+
+fn unread(ctx: &Context<'_>, binding: BindingId, call: ExprId, started: &str) -> Option<String> {
+    let bound = ctx.module.bindings[binding.index()];
+    let name = ctx.module.function(bound.owner).symbols[bound.symbol.index()].name;
+    let collected = !ctx.bound_to(call).contains(&binding);
+    Some(if collected {
+        format!("the {started}s collected in `{name}` are never awaited")
+    } else {
+        format!("the {started} in `{name}` is never read again")
+    })
+}
+
+/// A local task that is given a done-callback and is kept nowhere: the callback does not hold it.
+fn watched_only(ctx: &Context<'_>, function: FunctionId, call: ExprId, started: &str) -> Option<String> {
+    if is_watched(ctx, call) {
+        return Some(format!("the {started} is given a done-callback and dropped"));
+    }
+    let [binding] = ctx.bound_to(call) else { return None };
+    let bound = ctx.module.bindings[binding.index()];
+    let name = ctx.module.function(bound.owner).symbols[bound.symbol.index()].name;
+    let reads = ctx.reads_of(*binding);
+    let all_watch = !reads.is_empty() && reads.iter().all(|(_, read)| is_watched(ctx, *read));
+    let is_local = bound.owner == function && ctx.captures_of(function, name).is_empty() && function != FunctionId(0);
+    (all_watch && is_local).then(|| format!("the {started} in `{name}` is given a done-callback and kept nowhere"))
+}
+
+/// `value.add_done_callback(…)`
+fn is_watched(ctx: &Context<'_>, value: ExprId) -> bool {
+    let Some(member) = ctx.module.parent(value) else { return false };
+    matches!(ctx.module.expr(member), Expr::Attr(_, name) if name.as_str() == "add_done_callback")
+        && ctx.module.role(member) == Role::Callee
+}
+
+/// True when a value of this type is a running task.
+pub(crate) fn is_task(ctx: &Context<'_>, value: Type) -> bool {
+    matches!(value, Type::ExternalInstance(path, _) if ctx.program.models().kind(path) == Some(ClassKind::Task))
+}

@@ -120,3 +120,257 @@
 //!
 //! ## Related rules
 //! `await/missing-await`, `await/await-non-awaitable`, `loop/blocking-call`, `loop/nested-event-loop`.
+
+use crate::awaiting::async_uses::AsyncUses;
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::rule::{Question, Rule};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Stub, SuspendKind};
+use racewalk_link::{ClassRef, FunctionRef, How, Program, Type};
+use racewalk_models::ClassKind;
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "await/unnecessary-async",
+    question: Question::Await,
+    severity: Severity::Hint,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "an async function without a suspension point, which nothing requires to be async",
+    source: include_str!("unnecessary_async.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        let this = ctx.function_ref(function);
+        if never_suspends(ctx.program, this) && !may_be_required(ctx.program, this, &ctx.shared.async_uses) {
+            alone(ctx, function, found);
+        }
+        dispatcher(ctx, function, found);
+    }
+}
+
+/// A function all of whose users await it where they call it.
+fn alone(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let uses = ctx.shared.async_uses.of(ctx.function_ref(function));
+    if uses.awaited.is_empty() || uses.otherwise > 0 || uses.as_value > 0 {
+        return;
+    }
+    let body = ctx.module.function(function);
+    let callers = uses.awaited.len();
+    let calls = if callers == 1 { "its one call awaits".to_owned() } else { format!("its {callers} calls await") };
+    let message = format!("`{}` is async and never suspends: {calls} what could be an ordinary result", body.name);
+    let help = format!(
+        "make it a plain `def` and take the `await` from {}",
+        if callers == 1 { "its call" } else { "its calls" }
+    );
+    let mut finding = Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message)
+        .help(help)
+        .confidence(Confidence::Likely)
+        .shape("alone");
+    for place in uses.awaited.iter().take(3) {
+        finding = finding.related(*place, "awaited here");
+    }
+    ctx.report(function, finding, found);
+}
+
+/// Nothing in the function gives way to another task, and it is declared async all the same.
+pub(crate) fn never_suspends(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    body.is_async
+        && body.kind == FunctionKind::Function
+        && body.stub == Stub::No
+        && !body.is_generator
+        && !body.events.iter().any(|event| matches!(event, Event::Suspend(..)))
+}
+
+/// Something outside the function's own text may want it to be async.
+fn may_be_required(program: &Program, function: FunctionRef, uses: &AsyncUses) -> bool {
+    let body = program.function(function);
+    let name = body.name.as_str();
+    program.entries.contains_key(&function)
+        || !body.decorators.iter().all(|decorator| is_inert(program, function, *decorator))
+        || name.starts_with("__")
+        || name.starts_with("test_")
+        || uses.is_common_name(body.name)
+        || needs_loop(program, function)
+        || is_held_up(program, function)
+        || belongs_to_interface(program, function)
+}
+
+/// A decorator that only says how a method is bound.
+fn is_inert(program: &Program, function: FunctionRef, decorator: ExprId) -> bool {
+    let module = program.module(function.file);
+    matches!(module.expr(decorator), Expr::Name(name, _) if matches!(name.as_str(), "staticmethod" | "classmethod"))
+}
+
+/// It starts tasks or asks for the running loop, so it must run on one.
+fn needs_loop(program: &Program, function: FunctionRef) -> bool {
+    program.sites(function).iter().any(|site| {
+        program.model_of(site.callee).is_some_and(|model| {
+            model.needs_running_loop || model.spawns.is_some() || model.loop_thread_only || model.is_async
+        }) || matches!(site.callee, Type::Unknown(_)) && is_spawn_by_name(program, function, site.call)
+    })
+}
+
+/// `self.loop.create_task(…)` on a loop of unknown making.
+fn is_spawn_by_name(program: &Program, function: FunctionRef, call: ExprId) -> bool {
+    let text = program.callee_text(function.file, call);
+    let last = text.rsplit('.').next().unwrap_or(&text);
+    last.contains("create_task")
+        || last.contains("ensure_future")
+        || last.contains("start_soon")
+        || last.contains("spawn")
+}
+
+/// It blocks or starts a loop, so what it lacks is an await.
+fn is_held_up(program: &Program, function: FunctionRef) -> bool {
+    let summaries = &program.summaries;
+    let first = summaries.sinks.partition_point(|sink| sink.function < function);
+    if summaries.sinks.get(first).is_some_and(|sink| sink.function == function) {
+        return true;
+    }
+    program.edges(function).iter().any(|edge| {
+        let is_async = program.function(edge.target).is_async;
+        is_async
+            || edge.how == How::Offloads
+            || summaries.blocks.contains_key(&edge.target)
+            || summaries.lingers.contains_key(&edge.target)
+            || summaries.starts_loop.contains_key(&edge.target)
+    })
+}
+
+/// A method that a base declares, that a subclass overrides, or that a class outside the program may ask for.
+fn belongs_to_interface(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    let Some(class) = body.class else { return false };
+    let class = ClassRef { file: function.file, id: class };
+    let foreign = |base: Type| match base {
+        Type::Class(base) => base != class && program.own_method(base, body.name).is_some(),
+        Type::External(path) => !matches!(program.models().kind(path), Some(ClassKind::DataModel)) && !is_bare(path),
+        _ => true,
+    };
+    let overridden = || {
+        let descendants = program.descendants.get(&class).into_iter().flatten();
+        descendants.into_iter().any(|descendant| program.own_method(*descendant, body.name).is_some())
+    };
+    program.has_unknown_base(class) || program.lineage(class).any(foreign) || overridden()
+}
+
+/// Bases from the standard library that call no methods of their own accord.
+fn is_bare(path: Name) -> bool {
+    matches!(path.as_str(), "builtins.object" | "typing.Generic" | "enum.Enum" | "enum.StrEnum")
+}
+
+/// One that looks up its handler and awaits whatever it gives: when no handler suspends, all of them are async for its
+/// sake alone.
+fn dispatcher(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let body = ctx.module.function(function);
+    if !body.is_async {
+        return;
+    }
+    for event in &body.events {
+        let Event::Suspend(SuspendKind::Await, operand) = *event else { continue };
+        let Expr::Call(callee, _) = ctx.module.expr(operand) else { continue };
+        let Some((handlers, all_must_agree)) = handlers(ctx, function, callee) else { continue };
+        let needless: Vec<FunctionRef> = handlers.iter().copied().filter(|h| is_needless_handler(ctx, *h)).collect();
+        let enough =
+            if all_must_agree { needless.len() == handlers.len() } else { needless.len() * 2 > handlers.len() };
+        if needless.len() >= 2 && enough {
+            let finding = cascade(ctx, function, operand, &needless, handlers.len());
+            ctx.report(function, finding, found);
+            return;
+        }
+    }
+}
+
+/// The handlers that a looked-up callee may be, and whether one that suspends settles the matter: a table's handlers are
+/// chosen together; those found by the beginning of their name are not.
+fn handlers(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> Option<(Vec<FunctionRef>, bool)> {
+    if let Expr::Attr(..) = ctx.module.expr(callee) {
+        return None;
+    }
+    if let Some(found) = by_prefix(ctx, function, callee) {
+        return Some((found, false));
+    }
+    let value = ctx.evaluator.eval(function, callee);
+    let members: Vec<FunctionRef> = value
+        .members()
+        .iter()
+        .filter_map(|member| match member {
+            Type::Function(target) | Type::Method(target, _) => Some(*target),
+            _ => None,
+        })
+        .collect();
+    let complete =
+        value.members().iter().all(|member| matches!(member, Type::Function(_) | Type::Method(..) | Type::None));
+    (members.len() >= 2 && complete).then_some((members, true))
+}
+
+/// `handler = getattr(self, f"handle_{kind}")`: the methods whose names begin so.
+fn by_prefix(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> Option<Vec<FunctionRef>> {
+    let Expr::Name(_, defs) = ctx.module.expr(callee) else { return None };
+    let [binding] = ctx.module.defs(&defs) else { return None };
+    let racewalk_ir::BindingKind::Value(value) = ctx.module.bindings[binding.index()].kind else { return None };
+    let Expr::Call(getter, _) = ctx.module.expr(value) else { return None };
+    if ctx.evaluator.eval(function, getter) != Type::External(Name::new("builtins.getattr")) {
+        return None;
+    }
+    let args = ctx.evaluator.args(value);
+    let prefix = prefix(ctx, args.get(1)?.value)?;
+    let Type::Instance(class, _) = ctx.evaluator.eval(function, args[0].value) else { return None };
+    let mut methods: Vec<FunctionRef> = Vec::new();
+    for base in ctx.program.lineage(class) {
+        let Type::Class(base) = base else { continue };
+        let class = ctx.program.class(base);
+        let symbols = &ctx.program.module(base.file).function(class.body).symbols;
+        let named = symbols.iter().filter(|symbol| symbol.name.as_str().starts_with(prefix.as_str()));
+        methods.extend(named.filter_map(|symbol| ctx.program.own_method(base, symbol.name)));
+    }
+    (methods.len() >= 2).then_some(methods)
+}
+
+/// The literal beginning of a text that is put together.
+fn prefix(ctx: &Context<'_>, text: ExprId) -> Option<Name> {
+    let (Expr::Format(parts) | Expr::Operation(parts)) = ctx.module.expr(text) else { return None };
+    match ctx.module.expr(*ctx.module.list(parts).first()?) {
+        Expr::Literal(Literal::Str(prefix)) => Some(prefix),
+        _ => None,
+    }
+}
+
+fn is_needless_handler(ctx: &Context<'_>, handler: FunctionRef) -> bool {
+    let program = ctx.program;
+    never_suspends(program, handler) && !needs_loop(program, handler) && !is_held_up(program, handler)
+}
+
+fn cascade(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    awaited: ExprId,
+    needless: &[FunctionRef],
+    handlers: usize,
+) -> Finding {
+    let body = ctx.module.function(function);
+    let count = needless.len();
+    let message = format!(
+        "`{}` awaits whatever handler it looks up, so {count} of its {handlers} handlers are async and never suspend",
+        body.name
+    );
+    let mut finding = Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message)
+        .help(
+            "let the dispatcher accept both (`result = handler(…)`; `if inspect.isawaitable(result): result = await \
+             result`), and make the handlers that do not suspend plain functions",
+        )
+        .confidence(Confidence::Likely)
+        .shape("dispatcher")
+        .related(ctx.place(awaited), "awaits every handler");
+    for handler in needless {
+        let handler_body = ctx.program.function(*handler);
+        let place = Place { file: handler.file, span: handler_body.name_span };
+        finding = finding.related(place, format!("`{}` never suspends", handler_body.name));
+    }
+    finding
+}

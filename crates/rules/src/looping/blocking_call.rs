@@ -135,3 +135,220 @@
 //! ## Related rules
 //! `loop/nested-event-loop`, `loop/cross-thread-call`, `await/unnecessary-async`, `share/inconsistent-lock`,
 //! `bound/no-timeout`.
+
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::looping::runs_on_loop;
+use crate::rule::{Question, Rule};
+use racewalk_ir::{Event, ExprId, FunctionId, ScopeKind, SuspendKind};
+use racewalk_link::{FunctionRef, How, Sink, SinkKind, Step, Type, is_certain};
+use racewalk_models::{Blocks, ClassKind, Serves};
+use racewalk_report::{Confidence, Severity};
+use rustc_hash::FxHashMap;
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "loop/blocking-call",
+    question: Question::Loop,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a call that blocks the event loop's thread, directly or through plain functions",
+    source: include_str!("blocking_call.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions().filter(|function| runs_on_loop(ctx, *function)) {
+        if is_start_up(ctx, function) {
+            continue;
+        }
+        direct(ctx, function, found);
+        through_helpers(ctx, function, found);
+        held_across_await(ctx, function, found);
+    }
+}
+
+/// Runs once, before or after requests are served.
+fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let entry = ctx.program.entry_runs(ctx.function_ref(function));
+    matches!(entry, Some((Serves::Lifespan | Serves::Command | Serves::Test | Serves::Fixture, _)))
+}
+
+fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let this = ctx.function_ref(function);
+    let sinks = &ctx.program.summaries.sinks;
+    let first = sinks.partition_point(|sink| sink.function < this);
+    for sink in sinks[first..].iter().take_while(|sink| sink.function == this) {
+        if let SinkKind::Blocks(blocks) = sink.kind {
+            let finding = describe(ctx, function, sink.site, None, sink, blocks);
+            let finding = finding.confidence(confidence(ctx, function, blocks, true));
+            ctx.report(function, finding, found);
+        }
+    }
+}
+
+fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let summaries = &ctx.program.summaries;
+    let mut seen: Vec<(ExprId, u32)> = Vec::new();
+    for steps in [&summaries.blocks, &summaries.lingers] {
+        for edge in ctx.program.edges(ctx.function_ref(function)) {
+            if !matches!(edge.how, How::Calls | How::Implicit | How::Callback) {
+                continue;
+            }
+            let Some(step) = steps.get(&edge.target) else { continue };
+            if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
+                continue;
+            }
+            seen.push((edge.site, step.sink));
+            let sink = &summaries.sinks[step.sink as usize];
+            let SinkKind::Blocks(blocks) = sink.kind else { continue };
+            let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
+            let mut sure = confidence(ctx, function, blocks, false);
+            if edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, step)| step.is_override) {
+                sure = sure.min(Confidence::Likely);
+            }
+            finding = finding.confidence(sure).severity(Severity::Warning);
+            ctx.report(function, finding, found);
+        }
+    }
+}
+
+/// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
+/// it; how long a computation takes depends on what it is given.
+fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct: bool) -> Confidence {
+    if is_certain(blocks) {
+        return if is_direct { Confidence::Certain } else { Confidence::Likely };
+    }
+    match blocks {
+        Blocks::File if is_direct && serves_requests(ctx, function) => Confidence::Likely,
+        Blocks::Cpu if is_direct => Confidence::Likely,
+        _ => Confidence::Possible,
+    }
+}
+
+/// A request, event, tool call or job gets to this function.
+fn serves_requests(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let this = ctx.function_ref(function);
+    ctx.program.summaries.reached_from.contains_key(&this)
+}
+
+fn describe(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    site: ExprId,
+    through: Option<(FunctionRef, &FxHashMap<FunctionRef, Step>)>,
+    sink: &Sink,
+    blocks: Blocks,
+) -> Finding {
+    let blocker = blocker_name(ctx, sink);
+    let called = ctx.program.callee_text(ctx.file, site);
+    let within = ctx.symbol(function);
+    let why = reason(blocks);
+    let message = match through {
+        None => format!("`{blocker}` {why}: until it returns, nothing else on `{within}`'s event loop runs"),
+        Some(_) => format!(
+            "`{called}` gets to `{blocker}`, which {why}: until it returns, nothing else on `{within}`'s event loop runs"
+        ),
+    };
+    let shape = format!("{}>{blocker}", ctx.program.function(sink.function).qualified);
+    let mut finding = Finding::new(&RULE, ctx.place(site), within, message)
+        .help(help(ctx, sink, blocks, through.is_some().then_some(called.as_str())))
+        .shape(shape.clone());
+    if let Some((target, steps)) = through {
+        let module = ctx.program.module(sink.function.file);
+        let sink_place = Place { file: sink.function.file, span: module.span(sink.site) };
+        finding.cluster = shape;
+        finding.chain = ctx.hops(function, site, steps, Some(target), (sink.function, sink.site));
+        finding = finding.related(sink_place, "the thread is blocked here");
+    }
+    finding
+}
+
+/// The library's own name for what blocks, or the code's.
+fn blocker_name(ctx: &Context<'_>, sink: &Sink) -> String {
+    let known = sink.callee.members().iter().find_map(|member| match member {
+        Type::External(_) | Type::ExternalMethod(..) | Type::ExternalInstance(..) => ctx.program.callee_name(*member),
+        _ => None,
+    });
+    let name = known.unwrap_or_else(|| ctx.program.callee_text(sink.function.file, sink.site));
+    name.strip_prefix("builtins.").map_or(name.clone(), str::to_owned)
+}
+
+const fn reason(blocks: Blocks) -> &'static str {
+    match blocks {
+        Blocks::Sleep => "puts the thread to sleep",
+        Blocks::Network => "waits for the network in the calling thread",
+        Blocks::Database => "waits for the database in the calling thread",
+        Blocks::File => "reads or writes a file in the calling thread",
+        Blocks::Disk => "moves data on the disk in the calling thread",
+        Blocks::Process => "waits for another process in the calling thread",
+        Blocks::Thread => "waits for another thread",
+        Blocks::Lock => "waits for a lock that another thread may hold",
+        Blocks::Cpu => "computes in the calling thread",
+        Blocks::Input => "waits for a person in the calling thread",
+    }
+}
+
+fn help(ctx: &Context<'_>, sink: &Sink, blocks: Blocks, helper: Option<&str>) -> String {
+    let instead = sink
+        .callee
+        .members()
+        .iter()
+        .find_map(|member| ctx.program.model_of(*member).and_then(|model| model.instead.as_deref()));
+    let offload = match (blocks, helper) {
+        (Blocks::Cpu, _) => {
+            "a process pool (`loop.run_in_executor(process_pool, …)`): a thread would not free the CPU".to_owned()
+        }
+        (_, Some(helper)) => format!("`await asyncio.to_thread({helper}, …)`"),
+        (_, None) => "`await asyncio.to_thread(…)`".to_owned(),
+    };
+    match instead {
+        Some(instead) => format!("use {instead}; or move the call off the loop's thread with {offload}"),
+        None => format!("move the call off the loop's thread with {offload}"),
+    }
+}
+
+/// A thread lock held while the task is suspended: another task that wants it blocks the thread, and then the holder
+/// can never go on to release it.
+fn held_across_await(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let mut open: Vec<(ExprId, bool)> = Vec::new();
+    for event in &ctx.module.function(function).events {
+        match *event {
+            Event::Enter(kind, context) => {
+                open.push((context, kind == ScopeKind::Plain && is_thread_lock(ctx, function, context)));
+            }
+            Event::Exit(..) => {
+                open.pop();
+            }
+            Event::Suspend(kind, operand) if kind != SuspendKind::Exit => {
+                for (lock, is_lock) in &mut open {
+                    if std::mem::take(is_lock) {
+                        let finding = held(ctx, function, *lock, operand);
+                        ctx.report(function, finding, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_thread_lock(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> bool {
+    let value = ctx.evaluator.eval(function, context);
+    matches!(value, Type::ExternalInstance(path, _)
+        if matches!(ctx.program.models().kind(path), Some(ClassKind::ThreadLock | ClassKind::ThreadSemaphore)))
+}
+
+fn held(ctx: &Context<'_>, function: FunctionId, lock: ExprId, operand: ExprId) -> Finding {
+    let name = ctx.program.path_text(ctx.file, lock);
+    let within = ctx.symbol(function);
+    let message = format!(
+        "the thread lock `{name}` is held across an `await`: a second task that wants it blocks the loop's thread, and \
+         then `{within}` can never go on to release it"
+    );
+    Finding::new(&RULE, ctx.place(lock), within, message)
+        .help("use an asyncio.Lock with `async with`, or release the thread lock before the await")
+        .related(ctx.place(operand), "suspends here with the lock held")
+        .shape(format!("lock {name}"))
+}

@@ -127,3 +127,116 @@
 //! ## Related rules
 //! `loop/patched-event-loop`, `loop/loop-per-call`, `loop/blocking-call`, `await/await-outside-async`,
 //! `await/missing-await`.
+
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::looping::runs_on_loop;
+use crate::rule::{Question, Rule};
+use racewalk_ir::{ExprId, FunctionId};
+use racewalk_link::{FunctionRef, How, Sink, SinkKind};
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "loop/nested-event-loop",
+    question: Question::Loop,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "an event loop is started while one runs in the same thread",
+    source: include_str!("nested_event_loop.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions().filter(|function| runs_on_loop(ctx, *function)) {
+        if ctx.program.summaries.guarded.contains(&ctx.function_ref(function)) {
+            continue;
+        }
+        direct(ctx, function, found);
+        through_helpers(ctx, function, found);
+    }
+}
+
+/// Loop starts in the function itself.
+fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let this = ctx.function_ref(function);
+    let sinks = &ctx.program.summaries.sinks;
+    let first = sinks.partition_point(|sink| sink.function < this);
+    for sink in sinks[first..].iter().take_while(|sink| sink.function == this) {
+        if sink.kind == SinkKind::StartsLoop {
+            let finding = describe(ctx, function, sink.site, None, sink);
+            ctx.report(function, finding, found);
+        }
+    }
+}
+
+/// Loop starts that plain functions called from here get to.
+fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    let summaries = &ctx.program.summaries;
+    let mut seen: Vec<(ExprId, u32)> = Vec::new();
+    for edge in ctx.program.edges(ctx.function_ref(function)) {
+        if !matches!(edge.how, How::Calls | How::Implicit | How::Callback) {
+            continue;
+        }
+        let Some(step) = summaries.starts_loop.get(&edge.target) else { continue };
+        if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
+            continue;
+        }
+        seen.push((edge.site, step.sink));
+        let sink = &summaries.sinks[step.sink as usize];
+        let mut finding = describe(ctx, function, edge.site, Some(edge.target), sink);
+        let by_override = ctx.program.chain(&summaries.starts_loop, edge.target).iter().any(|(_, s)| s.is_override);
+        if edge.is_override || by_override {
+            finding = finding.confidence(Confidence::Likely);
+        }
+        ctx.report(function, finding, found);
+    }
+}
+
+fn describe(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    site: ExprId,
+    through: Option<FunctionRef>,
+    sink: &Sink,
+) -> Finding {
+    let start = ctx.program.callee_text(sink.function.file, sink.site);
+    let called = ctx.program.callee_text(ctx.file, site);
+    let within = ctx.symbol(function);
+    let message = match through {
+        None if within == "<module>" => {
+            format!("`{called}()` starts an event loop while the notebook's own loop runs: it raises RuntimeError")
+        }
+        None => {
+            format!("`{called}()` starts an event loop inside `{within}`, which runs on one: it raises RuntimeError")
+        }
+        Some(_) => format!(
+            "`{called}()` gets to `{start}()`, which starts an event loop while the one that runs `{within}` is running: \
+             it raises RuntimeError"
+        ),
+    };
+    let help = match through {
+        None => "await the coroutine here".to_owned(),
+        Some(target) => {
+            let helper = ctx.program.function(target).name;
+            format!(
+                "make `{helper}` and what it calls down to `{start}()` asynchronous, and await it: `await {called}(…)`"
+            )
+        }
+    };
+    let module = ctx.program.module(sink.function.file);
+    let sink_place = Place { file: sink.function.file, span: module.span(sink.site) };
+    let shape = format!("{}>{start}", sink_name(ctx, sink));
+    let mut finding = Finding::new(&RULE, ctx.place(site), within, message).help(help).shape(shape.clone());
+    finding.cluster = shape;
+    finding.chain = ctx.hops(function, site, &ctx.program.summaries.starts_loop, through, (sink.function, sink.site));
+    if through.is_some() {
+        finding = finding.related(sink_place, "the loop is started here");
+    }
+    finding
+}
+
+fn sink_name(ctx: &Context<'_>, sink: &Sink) -> String {
+    ctx.program.function(sink.function).qualified.to_string()
+}

@@ -91,3 +91,42 @@
 //!
 //! ## Related rules
 //! `loop/nested-event-loop`, `share/lost-update`, `share/check-then-act`.
+
+use crate::context::Context;
+use crate::finding::Finding;
+use crate::rule::{Question, Rule};
+use racewalk_report::Severity;
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "loop/patched-event-loop",
+    question: Question::Loop,
+    severity: Severity::Warning,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "the event loop is patched to be re-entrant",
+    source: include_str!("patched_event_loop.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    // In a notebook the loop is the kernel's, and patching it is the custom.
+    if ctx.module.own_loop {
+        return;
+    }
+    for function in ctx.functions() {
+        for site in ctx.program.sites(ctx.function_ref(function)) {
+            if ctx.program.model_of(site.callee).is_some_and(|model| model.patches_loop) {
+                let callee = ctx.program.callee_text(ctx.file, site.call);
+                let message = format!(
+                    "`{callee}()` makes the event loop re-entrant for the whole process: a coroutine may then run in the \
+                     middle of another's step, where no `await` stands"
+                );
+                let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
+                    .help("await the coroutine from async code, and keep one `asyncio.run` at the program's entry")
+                    .shape(callee);
+                ctx.report(function, finding, found);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! How the program uses each of its async functions.
+
+use crate::finding::Place;
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
+use racewalk_link::{FileId, FunctionRef, Program, Type};
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The uses of one async function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uses {
+    /// Calls whose coroutine is awaited on the spot.
+    pub awaited: Vec<Place>,
+    /// Calls whose coroutine is handed to something else.
+    pub otherwise: u32,
+    /// Mentions that do not call it: stored, passed, put in a table.
+    pub as_value: u32,
+}
+
+/// The uses of all async functions that never suspend.
+#[derive(Debug, Default)]
+pub(crate) struct AsyncUses {
+    uses: FxHashMap<FunctionRef, Uses>,
+    common_names: FxHashSet<Name>,
+}
+
+/// A name that so many modules give to async functions is an agreement between them: a hook that somebody looks up.
+const COMMON: usize = 4;
+
+enum Use {
+    Awaited(Place),
+    Otherwise,
+    AsValue,
+}
+
+impl AsyncUses {
+    pub fn new(program: &Program) -> Self {
+        let candidates: FxHashSet<Name> = program
+            .functions()
+            .filter(|function| super::unnecessary_async::never_suspends(program, *function))
+            .map(|function| program.function(function).name)
+            .collect();
+        let files: Vec<FileId> = program.files().collect();
+        let found: Vec<Vec<(FunctionRef, Use)>> =
+            files.into_par_iter().map(|file| in_file(program, file, &candidates)).collect();
+        let mut uses: FxHashMap<FunctionRef, Uses> = FxHashMap::default();
+        for (function, one) in found.into_iter().flatten() {
+            let uses = uses.entry(function).or_default();
+            match one {
+                Use::Awaited(place) => uses.awaited.push(place),
+                Use::Otherwise => uses.otherwise += 1,
+                Use::AsValue => uses.as_value += 1,
+            }
+        }
+        Self { uses, common_names: common_names(program) }
+    }
+
+    pub fn of(&self, function: FunctionRef) -> Uses {
+        self.uses.get(&function).cloned().unwrap_or_default()
+    }
+
+    /// Many modules have an async function of this name.
+    pub fn is_common_name(&self, name: Name) -> bool {
+        self.common_names.contains(&name)
+    }
+}
+
+fn common_names(program: &Program) -> FxHashSet<Name> {
+    let mut modules: FxHashMap<Name, FxHashSet<FileId>> = FxHashMap::default();
+    for function in program.functions() {
+        let body = program.function(function);
+        if body.is_async && body.kind == FunctionKind::Function {
+            modules.entry(body.name).or_default().insert(function.file);
+        }
+    }
+    modules.into_iter().filter(|(_, files)| files.len() >= COMMON).map(|(name, _)| name).collect()
+}
+
+fn in_file(program: &Program, file: FileId, candidates: &FxHashSet<Name>) -> Vec<(FunctionRef, Use)> {
+    let module = program.module(file);
+    let evaluator = program.evaluator(file);
+    let mut found = Vec::new();
+    for id in (0..module.functions.len() as u32).map(FunctionId) {
+        let function = FunctionRef { file, id };
+        for site in program.sites(function) {
+            let place = Place { file, span: module.span(site.call) };
+            let awaited = module.role(site.call) == Role::Awaited;
+            let one = || if awaited { Use::Awaited(place) } else { Use::Otherwise };
+            found.extend(targets(site.callee).map(|target| (target, one())));
+        }
+        for event in &module.function(id).events {
+            let (Event::Read(expr) | Event::ReadPlace(expr)) = *event else { continue };
+            if is_mention(module, expr, candidates) {
+                let value = evaluator.eval(id, expr);
+                found.extend(targets(value).map(|target| (target, Use::AsValue)));
+            }
+        }
+    }
+    found
+}
+
+/// A name or member that is no callee and no part of a longer path, called like a candidate.
+fn is_mention(module: &racewalk_ir::Module, expr: ExprId, candidates: &FxHashSet<Name>) -> bool {
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = module.expr(expr) else { return false };
+    candidates.contains(&name) && !matches!(module.role(expr), Role::Callee | Role::Receiver | Role::Container)
+}
+
+fn targets(value: Type) -> impl Iterator<Item = FunctionRef> {
+    let members: Vec<Type> = value.members().to_vec();
+    members.into_iter().filter_map(|member| match member {
+        Type::Function(target) | Type::Method(target, _) | Type::MadeAsync(target) => Some(target),
+        Type::Partial(inner) => match inner.get() {
+            Type::Function(target) | Type::Method(target, _) => Some(target),
+            _ => None,
+        },
+        _ => None,
+    })
+}
