@@ -3,6 +3,9 @@
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::finding::{Finding, Hop, Place};
+use crate::homes::Homes;
+use crate::runs::Runs;
+use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
 use rustc_hash::FxHashMap;
@@ -37,6 +40,12 @@ pub(crate) struct Shared {
     pub decorated_by: FxHashMap<FunctionRef, Vec<FunctionRef>>,
     /// How async functions that never suspend are used.
     pub async_uses: AsyncUses,
+    /// Who runs beside the loop.
+    pub threads: Threads,
+    /// Where objects of loops are kept.
+    pub homes: Homes,
+    /// The loops that the program starts.
+    pub runs: Runs,
 }
 
 impl Shared {
@@ -52,7 +61,17 @@ impl Shared {
                 }
             }
         }
-        Self { awaited, decorated_by: wrapper_drops_await::decorated_by(program), async_uses: AsyncUses::new(program) }
+        let threads = Threads::new(program);
+        let homes = Homes::new(program);
+        let runs = Runs::new(program, &threads, &homes);
+        Self {
+            awaited,
+            decorated_by: wrapper_drops_await::decorated_by(program),
+            async_uses: AsyncUses::new(program),
+            threads,
+            homes,
+            runs,
+        }
     }
 }
 
@@ -186,6 +205,17 @@ impl<'p> Context<'p> {
         let at = Place { file: sink.0.file, span: module.span(sink.1) };
         hops.push(Hop { symbol: format!("{}()", self.program.callee_text(sink.0.file, sink.1)), at, via: "calls" });
         hops
+    }
+
+    /// The steps of a route as a chain, each at the call that makes the next one run.
+    pub(crate) fn route_hops(&self, route: &[(FunctionRef, ExprId)]) -> Vec<Hop> {
+        let hop = |(at, (function, site)): (usize, &(FunctionRef, ExprId))| {
+            let module = self.program.module(function.file);
+            let via = if at == 0 { "starts" } else { "calls" };
+            let at = Place { file: function.file, span: module.span(*site) };
+            Hop { symbol: symbol(module, function.id), at, via }
+        };
+        route.iter().enumerate().map(hop).collect()
     }
 
     /// The labels of the entry points that lead to a function.

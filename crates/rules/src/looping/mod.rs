@@ -1,11 +1,15 @@
 //! Who owns the event loop, and who holds it up?
 
 pub(crate) mod blocking_call;
+pub(crate) mod cross_loop_primitive;
+pub(crate) mod cross_thread_call;
+pub(crate) mod loop_per_call;
 pub(crate) mod nested_event_loop;
 pub(crate) mod patched_event_loop;
 
 use crate::context::Context;
 use racewalk_ir::{FunctionId, FunctionKind};
+use racewalk_link::{FunctionRef, Program};
 use racewalk_models::Runs;
 
 /// The function's body runs in the thread of a running event loop: it is a coroutine function, a plain handler that its
@@ -17,4 +21,11 @@ fn runs_on_loop(ctx: &Context<'_>, function: FunctionId) -> bool {
         (_, Some((_, runs))) => runs == Runs::Loop,
         _ => body.is_async,
     }
+}
+
+/// The function asks which loop runs, and so can keep the objects of different loops apart.
+fn is_loop_aware(program: &Program, function: FunctionRef) -> bool {
+    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
+    members
+        .any(|member| program.model_of(*member).is_some_and(|model| model.needs_running_loop && model.spawns.is_none()))
 }
