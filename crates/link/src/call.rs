@@ -127,6 +127,10 @@ impl Evaluator<'_> {
         };
         match (model.is_async, &model.enter_async, &model.enter) {
             (true, ..) => Type::Coroutine(given.interned()),
+            (_, Some(as_async), Some(as_plain)) => Type::union([
+                Type::Context(self.from_spec(as_async, receiver, call).interned(), true),
+                Type::Context(self.from_spec(as_plain, receiver, call).interned(), false),
+            ]),
             (_, Some(entered), _) => Type::Context(self.from_spec(entered, receiver, call).interned(), true),
             (_, _, Some(entered)) => Type::Context(self.from_spec(entered, receiver, call).interned(), false),
             _ if model.returns.is_none() && model.blocks.is_some() => Type::Plain,

@@ -172,11 +172,8 @@ fn awaited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<F
         _ => return None,
     };
     let body = ctx.program.function(target);
-    if body.is_async
-        || body.stub != racewalk_ir::Stub::No
-        || !body.decorators.is_empty()
-        || has_async_namesake(ctx, target)
-    {
+    let is_plain = !body.is_async && body.stub == racewalk_ir::Stub::No && body.decorators.is_empty();
+    if !is_plain || !returns_values(ctx, target) || has_async_namesake(ctx, target) {
         return None;
     }
     let name = &body.name;
@@ -187,6 +184,13 @@ fn awaited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<F
             .related(place, "a plain `def`")
             .shape(body.qualified.as_str()),
     )
+}
+
+/// Whatever it declares, what the function's own return statements give is no awaitable.
+fn returns_values(ctx: &Context<'_>, target: FunctionRef) -> bool {
+    let theirs = ctx.program.evaluator(target.file);
+    let values = &ctx.program.function(target).return_values;
+    values.iter().all(|value| theirs.awaitable(theirs.eval(target.id, *value)) == Answer::No)
 }
 
 /// What a library's plain function gives is known only where its model says so.
@@ -200,9 +204,14 @@ fn library_value(ctx: &Context<'_>, function: FunctionId, operand: ExprId, value
     Some(found.confidence(Confidence::Likely).shape(name))
 }
 
-/// A subclass overrides the method with an asynchronous one, or some base declares it so: which runs is not certain.
+/// An overload, an overriding method or a base's declaration of it is asynchronous: which one counts is not certain.
 fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     let body = ctx.program.function(target);
+    let module = ctx.program.module(target.file);
+    let namesakes = module.functions.iter().filter(|f| f.name == body.name && f.class == body.class);
+    if namesakes.into_iter().any(|namesake| namesake.is_async) {
+        return true;
+    }
     let Some(class) = body.class else { return false };
     let class = racewalk_link::ClassRef { file: target.file, id: class };
     let descendants = ctx.program.descendants.get(&class).into_iter().flatten().copied();

@@ -134,7 +134,7 @@ use crate::finding::Finding;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{BindingId, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{FunctionRef, Site, Type};
-use racewalk_models::{ClassKind, Spawns};
+use racewalk_models::Spawns;
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -240,9 +240,4 @@ fn is_watched(ctx: &Context<'_>, value: ExprId) -> bool {
     let Some(member) = ctx.module.parent(value) else { return false };
     matches!(ctx.module.expr(member), Expr::Attr(_, name) if name.as_str() == "add_done_callback")
         && ctx.module.role(member) == Role::Callee
-}
-
-/// True when a value of this type is a running task.
-pub(crate) fn is_task(ctx: &Context<'_>, value: Type) -> bool {
-    matches!(value, Type::ExternalInstance(path, _) if ctx.program.models().kind(path) == Some(ClassKind::Task))
 }

@@ -169,6 +169,9 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Helpers between a function and what blocks, beyond which it is likelier than not that the way there is never taken.
+const FARTHEST: u16 = 2;
+
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     let entry = ctx.program.entry_runs(ctx.function_ref(function));
@@ -197,6 +200,10 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
                 continue;
             }
             let Some(step) = steps.get(&edge.target) else { continue };
+            let this = ctx.function_ref(function);
+            if ctx.program.leads_to(steps, this, edge.site, edge.target).is_none() {
+                continue;
+            }
             if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
                 continue;
             }
@@ -205,6 +212,9 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
             let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
             let mut sure = confidence(ctx, function, blocks, false);
+            if step.distance > FARTHEST {
+                sure = Confidence::Possible;
+            }
             if edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, step)| step.is_override) {
                 sure = sure.min(Confidence::Likely);
             }
