@@ -197,8 +197,7 @@ impl Engine {
         let models = models::load(disk, &project.config.models, &modules, &options.working_directory)?;
         (self.on_stage)(Stage::Linking);
         let files = || units.iter().map(|unit| &project.files[unit.file]);
-        let settings =
-            Settings { language_version: project.python_version, names: files().map(file_names).collect() };
+        let settings = Settings { language_version: project.python_version, names: files().map(file_names).collect() };
         let reported = files().map(|file| file.reported).collect();
         let program = racewalk_link::link(modules, reported, models, settings);
         Ok(Linked { units, program, skipped })
