@@ -76,6 +76,7 @@ pub(crate) fn build(program: &Program) -> Summaries {
         summaries.sinks.extend(sinks);
         summaries.guarded.extend(guarded);
     }
+    add_guarded_by_helper(program, &mut summaries.guarded);
     let is = |wanted: fn(SinkKind) -> bool| move |sink: &Sink| wanted(sink.kind);
     summaries.blocks = backwards(program, &summaries, is(|kind| matches!(kind, SinkKind::Blocks(b) if is_certain(b))));
     summaries.lingers =
@@ -180,6 +181,20 @@ fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
         }
     }
     false
+}
+
+/// `if in_loop(): …`: the check is in a helper.
+fn add_guarded_by_helper(program: &Program, guarded: &mut FxHashSet<FunctionRef>) {
+    use racewalk_ir::Role;
+    let asks = |caller: FunctionRef| {
+        program.sites(caller).iter().any(|site| {
+            let role = program.module(caller.file).role(site.call);
+            let is_condition = matches!(role, Role::Condition | Role::Tested);
+            is_condition && matches!(site.callee, Type::Function(target) if guarded.contains(&target))
+        })
+    };
+    let more: Vec<FunctionRef> = program.functions().filter(|caller| asks(*caller)).collect();
+    guarded.extend(more);
 }
 
 enum Probe {
