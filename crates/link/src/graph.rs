@@ -131,12 +131,11 @@ impl Builder<'_, '_> {
     /// What calling a value runs.
     fn run_target(&mut self, site: ExprId, callee: Type, how: How) {
         match callee {
-            Type::Function(target)
-            | Type::MadeAsync(target)
-            | Type::MadeSync(target)
-            | Type::MadeContext(target, _) => {
+            Type::Function(target) | Type::MadeSync(target) | Type::MadeContext(target, _) => {
                 self.edge(target, site, how, false);
             }
+            // An async wrapper around a plain function is mostly there to run it in a thread.
+            Type::MadeAsync(target) if self.is_async(target) => self.edge(target, site, how, false),
             Type::Method(target, receiver) => self.method(target, receiver.get(), site, how),
             Type::Class(class) => {
                 for name in ["__init__", "__post_init__", "__new__"] {
@@ -157,6 +156,10 @@ impl Builder<'_, '_> {
             }
             _ => {}
         }
+    }
+
+    fn is_async(&self, function: FunctionRef) -> bool {
+        self.evaluator.linked.modules[function.file.index()].function(function.id).is_async
     }
 
     fn method(&mut self, target: FunctionRef, receiver: Type, site: ExprId, how: How) {

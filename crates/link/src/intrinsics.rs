@@ -50,8 +50,8 @@ pub(crate) fn call(evaluator: &Evaluator<'_>, function: FunctionId, path: Name, 
         "typing.cast" | "typing_extensions.cast" => {
             let declared = evaluator.args(expr).first()?.value;
             match evaluator.annotation(function, declared) {
-                // A quoted type is no annotation here: the value's own type is as good.
-                Type::Unknown(_) => argument(1),
+                // A quoted type is a text here, and what it denies is the value's own type.
+                Type::Unknown(why) => Type::Unknown(why),
                 known => known,
             }
         }

@@ -25,7 +25,7 @@ pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why
 pub use variables::Variable;
 
 use imports::ModuleNames;
-use racewalk_ir::{ClassId, ExprId, Function, FunctionId, FunctionKind, Module, Name};
+use racewalk_ir::{ClassId, Event, ExprId, Function, FunctionId, FunctionKind, Module, Name};
 use racewalk_models::Models;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -166,13 +166,26 @@ fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> T
             return declared;
         }
     }
-    if function.stub != racewalk_ir::Stub::No || function.is_generator {
+    if function.is_generator {
+        return yielded(evaluator, id, function);
+    }
+    if function.stub != racewalk_ir::Stub::No {
         return Type::DYNAMIC;
     }
     if function.return_values.is_empty() {
         return Type::None;
     }
     Type::union(function.return_values.iter().map(|value| evaluator.eval(id, *value)))
+}
+
+/// What a generator hands out.
+fn yielded(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> Type {
+    let values = function.events.iter().filter_map(|event| match event {
+        Event::Yield(Some(value)) => Some(evaluator.eval(id, *value)),
+        _ => None,
+    });
+    let element = Type::union(values).interned();
+    if function.is_async { Type::AsyncGenerator(element) } else { Type::Generator(element) }
 }
 
 impl Program {

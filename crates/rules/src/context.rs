@@ -89,6 +89,7 @@ pub struct Context<'p> {
     bound_to: OnceCell<FxHashMap<ExprId, Vec<BindingId>>>,
     reads: OnceCell<FxHashMap<BindingId, Vec<(FunctionId, ExprId)>>>,
     captured: OnceCell<FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>>>,
+    awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
 }
 
 impl<'p> Context<'p> {
@@ -102,6 +103,7 @@ impl<'p> Context<'p> {
             bound_to: OnceCell::new(),
             reads: OnceCell::new(),
             captured: OnceCell::new(),
+            awaited_calls: OnceCell::new(),
         }
     }
 
@@ -180,6 +182,26 @@ impl<'p> Context<'p> {
             map
         });
         map.get(&(owner, name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// An awaited call in this file of the same method on something of the same name.
+    pub(crate) fn awaited_like(&self, call: ExprId) -> Option<ExprId> {
+        let map = self.awaited_calls.get_or_init(|| {
+            let calls = self.functions().flat_map(|function| self.program.sites(self.function_ref(function)));
+            let awaited = calls.filter(|site| self.module.role(site.call) == Role::Awaited);
+            awaited.filter_map(|site| Some((self.method_path(site.call)?, site.call))).collect()
+        });
+        map.get(&self.method_path(call)?).copied()
+    }
+
+    /// The receiver's and the method's name of a call like `client.push(…)`.
+    fn method_path(&self, call: ExprId) -> Option<(Name, Name)> {
+        let racewalk_ir::Expr::Call(callee, _) = self.module.expr(call) else { return None };
+        let racewalk_ir::Expr::Attr(base, method) = self.module.expr(callee) else { return None };
+        match self.module.expr(base) {
+            racewalk_ir::Expr::Name(name, _) | racewalk_ir::Expr::Attr(_, name) => Some((name, method)),
+            _ => None,
+        }
     }
 
     /// The statements of a chain of calls, from `function` (of this file) by the expression `site` to its sink.

@@ -140,7 +140,7 @@ use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::looping::runs_on_loop;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, ExprId, FunctionId, ScopeKind, SuspendKind};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, ScopeKind, SuspendKind};
 use racewalk_link::{FunctionRef, How, Sink, SinkKind, Step, Type, is_certain};
 use racewalk_models::{Blocks, ClassKind, Serves};
 use racewalk_report::{Confidence, Severity};
@@ -169,6 +169,9 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Helpers between a function and what blocks, beyond which it is likelier than not that the way there is never taken.
+const FARTHEST: u16 = 2;
+
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     let entry = ctx.program.entry_runs(ctx.function_ref(function));
@@ -179,11 +182,32 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let this = ctx.function_ref(function);
     let sinks = &ctx.program.summaries.sinks;
     let first = sinks.partition_point(|sink| sink.function < this);
-    for sink in sinks[first..].iter().take_while(|sink| sink.function == this) {
-        if let SinkKind::Blocks(blocks) = sink.kind {
-            let finding = describe(ctx, function, sink.site, None, sink, blocks);
-            let finding = finding.confidence(confidence(ctx, function, blocks, true));
-            ctx.report(function, finding, found);
+    let own: Vec<&Sink> = sinks[first..].iter().take_while(|sink| sink.function == this).collect();
+    let mut touches_files = false;
+    for sink in &own {
+        let SinkKind::Blocks(blocks) = sink.kind else { continue };
+        // Opening a file and reading it is one piece of work, and so is a chain of calls on one line.
+        let is_again = blocks == Blocks::File && std::mem::replace(&mut touches_files, true);
+        if is_again || own.iter().any(|other| is_receiver_of(ctx, other.site, sink.site)) {
+            continue;
+        }
+        let finding = describe(ctx, function, sink.site, None, sink, blocks);
+        let finding = finding.confidence(confidence(ctx, function, blocks, true));
+        ctx.report(function, finding, found);
+    }
+}
+
+/// `inner` is what `outer` is called on: `inner(…).outer(…)`.
+fn is_receiver_of(ctx: &Context<'_>, inner: ExprId, outer: ExprId) -> bool {
+    let mut current = outer;
+    loop {
+        current = match ctx.module.expr(current) {
+            Expr::Call(callee, _) => callee,
+            Expr::Attr(base, _) | Expr::Subscript(base, _) => base,
+            _ => return false,
+        };
+        if current == inner {
+            return true;
         }
     }
 }
@@ -193,10 +217,14 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
     let mut seen: Vec<(ExprId, u32)> = Vec::new();
     for steps in [&summaries.blocks, &summaries.lingers] {
         for edge in ctx.program.edges(ctx.function_ref(function)) {
-            if !matches!(edge.how, How::Calls | How::Implicit | How::Callback) {
+            if edge.how == How::Offloads {
                 continue;
             }
             let Some(step) = steps.get(&edge.target) else { continue };
+            let this = ctx.function_ref(function);
+            if ctx.program.leads_to(steps, this, edge.site, edge.target).is_none() {
+                continue;
+            }
             if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
                 continue;
             }
@@ -205,6 +233,9 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
             let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
             let mut sure = confidence(ctx, function, blocks, false);
+            if step.distance > FARTHEST {
+                sure = Confidence::Possible;
+            }
             if edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, step)| step.is_override) {
                 sure = sure.min(Confidence::Likely);
             }

@@ -180,6 +180,10 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             continue;
         }
         let Some(step) = summaries.starts_loop.get(&edge.target) else { continue };
+        let this = ctx.function_ref(function);
+        if ctx.program.leads_to(&summaries.starts_loop, this, edge.site, edge.target).is_none() {
+            continue;
+        }
         if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
             continue;
         }
