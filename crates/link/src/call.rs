@@ -103,7 +103,8 @@ impl Evaluator<'_> {
                 && let Some((function, expr)) = call
             {
                 let inner = self.result(self.argument(function, expr, 0), None);
-                return Type::Callable(Type::Coroutine(inner.interned()).interned());
+                let made = Type::Callable(Type::Coroutine(inner.interned()).interned());
+                return Type::Partial(made.interned());
             }
             return self.modelled(model, Type::DYNAMIC, call);
         }

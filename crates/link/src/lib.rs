@@ -249,13 +249,7 @@ impl Program {
 
     /// The method that the class's own body defines under this name.
     pub fn own_method(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
-        let module = self.module(class.file);
-        let body = module.function(module.class(class.id).body);
-        let symbol = &body.symbols[body.symbol_of.get(&name)?.index()];
-        module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
-            racewalk_ir::BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
-            _ => None,
-        })
+        graph::own_method(&self.linked, class, name)
     }
 
     /// The text of an expression for messages: a dotted path where it is one.

@@ -1,5 +1,6 @@
 //! What a rule is given: one file of the program, its evaluator, and what the whole program's rules share.
 
+use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::finding::{Finding, Hop, Place};
@@ -8,7 +9,7 @@ use crate::runs::Runs;
 use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 
 /// What identifies a callee across files.
@@ -40,6 +41,10 @@ pub(crate) struct Shared {
     pub decorated_by: FxHashMap<FunctionRef, Vec<FunctionRef>>,
     /// How async functions that never suspend are used.
     pub async_uses: AsyncUses,
+    /// The program makes its event loop re-entrant when it is imported.
+    pub is_loop_patched: bool,
+    /// Functions that run only as part of a program's one task.
+    pub alone: FxHashSet<FunctionRef>,
     /// Who runs beside the loop.
     pub threads: Threads,
     /// Where objects of loops are kept.
@@ -68,11 +73,28 @@ impl Shared {
             awaited,
             decorated_by: wrapper_drops_await::decorated_by(program),
             async_uses: AsyncUses::new(program),
+            is_loop_patched: is_loop_patched(program),
+            alone: alone::functions(program),
             threads,
             homes,
             runs,
         }
     }
+}
+
+/// A module that others import patches the loop as it is imported.
+fn is_loop_patched(program: &Program) -> bool {
+    let main = FunctionId(0);
+    program.files().any(|file| {
+        let module = program.module(file);
+        !module.functions.is_empty()
+            && !module.own_loop
+            && !crate::looping::is_side_module(module.name.as_str())
+            && program
+                .sites(FunctionRef { file, id: main })
+                .iter()
+                .any(|site| program.model_of(site.callee).is_some_and(|model| model.patches_loop))
+    })
 }
 
 /// One file, as a rule sees it.

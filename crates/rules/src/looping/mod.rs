@@ -29,3 +29,18 @@ fn is_loop_aware(program: &Program, function: FunctionRef) -> bool {
     members
         .any(|member| program.model_of(*member).is_some_and(|model| model.needs_running_loop && model.spawns.is_none()))
 }
+
+/// A module of tests, by the names that test runners look for.
+pub(crate) fn is_test_module(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    last.starts_with("test_")
+        || last.ends_with("_test")
+        || last == "conftest"
+        || name.split('.').any(|segment| matches!(segment, "tests" | "test" | "testing"))
+}
+
+/// A module that shows or tries something and that no program imports, by the names of the folders it lies in.
+pub(crate) fn is_side_module(name: &str) -> bool {
+    let side = ["examples", "example", "cookbook", "docs", "doc", "scripts", "notebooks", "benchmarks", "playground"];
+    is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
+}
