@@ -8,9 +8,13 @@ pub(crate) mod nested_event_loop;
 pub(crate) mod patched_event_loop;
 
 use crate::context::Context;
+use crate::homes::Home;
+use crate::runs::Run;
+use crate::threads::asks_for_loop;
+use racewalk_ir::Name;
 use racewalk_ir::{FunctionId, FunctionKind};
-use racewalk_link::{FunctionRef, Program};
-use racewalk_models::Runs;
+use racewalk_link::FunctionRef;
+use racewalk_models::{ClassKind, Runs};
 
 /// The function's body runs in the thread of a running event loop: it is a coroutine function, a plain handler that its
 /// framework calls there, or a notebook's top level.
@@ -23,9 +27,38 @@ fn runs_on_loop(ctx: &Context<'_>, function: FunctionId) -> bool {
     }
 }
 
-/// The function asks which loop runs, and so can keep the objects of different loops apart.
-fn is_loop_aware(program: &Program, function: FunctionRef) -> bool {
-    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
-    members
-        .any(|member| program.model_of(*member).is_some_and(|model| model.needs_running_loop && model.spawns.is_none()))
+/// Somebody who uses or sets what is kept there asks which loop runs, and so can keep the objects of different loops
+/// apart.
+fn is_kept_by_loop(ctx: &Context<'_>, home: Home) -> bool {
+    let users = ctx.shared.runs.users.get(&home).into_iter().flatten().map(|(function, _)| *function);
+    let mut known = users.chain(setters(ctx, home));
+    known.any(|function| asks_for_loop(ctx.program, function))
+}
+
+/// The functions that set what is kept there.
+fn setters(ctx: &Context<'_>, home: Home) -> Vec<FunctionRef> {
+    match home {
+        Home::Field(class, name) => {
+            let fields = ctx.program.class(class).fields.iter().filter(|field| field.name == name);
+            fields.map(|field| FunctionRef { file: class.file, id: field.function }).collect()
+        }
+        Home::Variable(variable) => {
+            let module = ctx.program.module(variable.owner.file);
+            let symbol = &module.function(variable.owner.id).symbols[variable.symbol.index()];
+            let bindings = symbol.bindings.iter().map(|binding| module.bindings[binding.index()].within);
+            bindings.map(|id| FunctionRef { file: variable.owner.file, id }).collect()
+        }
+    }
+}
+
+/// A lock binds to a loop only when somebody has to wait for it: when tasks or threads run side by side.
+fn may_wait(ctx: &Context<'_>, class: Name, run: &Run) -> bool {
+    let is_lock = matches!(ctx.program.models().kind(class), Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore));
+    !is_lock || run.concurrent || run.in_thread
+}
+
+/// The run happens again and again, in threads that share the object.
+fn is_shared_by_threads(ctx: &Context<'_>, run: &Run, home: Home) -> bool {
+    let is_given = || matches!(home, Home::Field(class, _) if run.outliving(ctx.program).contains(&class));
+    run.often && run.in_thread && is_given()
 }
