@@ -293,7 +293,7 @@ impl<'p> Finder<'p> {
         let (BindingKind::Value(value) | BindingKind::Typed(_, Some(value))) = kind else { return None };
         let module = self.program.module(self.file);
         let is_made = match module.expr(value) {
-            Expr::Call(callee, _) => !self.declares_field(within, callee),
+            Expr::Call(callee, _) => !self.declares_field(within, value, callee),
             Expr::Logical(..) | Expr::Choice(_) | Expr::Comp(..) | Expr::Map(_) | Expr::List(_) => true,
             _ => false,
         };
@@ -301,7 +301,10 @@ impl<'p> Finder<'p> {
         (is_made && is_bound()).then(|| Place { file: self.file, span: module.span(value) })
     }
 
-    fn declares_field(&self, within: FunctionId, callee: ExprId) -> bool {
-        matches!(self.evaluator.eval(within, callee), Type::External(path) if path.last_segment().to_lowercase().ends_with("field"))
+    fn declares_field(&self, within: FunctionId, call: ExprId, callee: ExprId) -> bool {
+        let has_factory =
+            ["default_factory", "factory"].iter().any(|name| self.evaluator.named_argument(call, name).is_some());
+        let is_field = |path: Name| path.last_segment().to_lowercase().ends_with("field");
+        has_factory || matches!(self.evaluator.eval(within, callee), Type::External(path) if is_field(path))
     }
 }

@@ -1,7 +1,7 @@
 //! Runs: the places where a coroutine is given an event loop of its own, and what executes on that loop.
 
 use crate::homes::{Home, Homes, instances, with_members};
-use crate::threads::Threads;
+use crate::threads::{Threads, asks_for_loop};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionKind, Literal, Name, Span};
 use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Type};
 use racewalk_models::{ClassKind, Joins, Runs as Where, Serves, Spawns};
@@ -130,8 +130,11 @@ fn starts_in(program: &Program, host: FunctionRef) -> Vec<Found> {
         let arguments = arguments(program, host, site.call);
         let (made, offloaded) = if models(site.callee, |model| model.runs_loop) {
             let fresh = models(site.callee, |model| model.makes_loop);
-            let made_here =
-                || sites.iter().find(|other| models(other.callee, |model| model.makes_loop && !model.runs_loop));
+            // A function that asks for a loop first makes one only when there is none yet.
+            let made_here = || {
+                let mut others = sites.iter().filter(|_| !asks_for_loop(program, host));
+                others.find(|other| models(other.callee, |model| model.makes_loop && !model.runs_loop))
+            };
             let made = if fresh { Some(site.call) } else { made_here().map(|site| site.call) };
             (made, false)
         } else {
@@ -340,7 +343,7 @@ impl Frequency<'_> {
             return often;
         }
         if callers.is_empty() {
-            return self.is_offered(function, above.is_empty());
+            return self.is_offered(function);
         }
         above.push(function);
         let often = callers.iter().any(|(caller, site, how)| {
@@ -373,21 +376,13 @@ impl Frequency<'_> {
         outside.copied().collect()
     }
 
-    /// Nobody in the program calls it. A public method, or a helper that must be told something, is there for others to
-    /// call; a bare function is a program's entry, and so may be whatever calls a helper.
-    fn is_offered(&self, function: FunctionRef, is_helper: bool) -> bool {
+    /// Nobody in the program calls it. A public method is there for whoever holds the object; a bare function may be a
+    /// program's entry, or be called once by something else.
+    fn is_offered(&self, function: FunctionRef) -> bool {
         let body = self.program.function(function);
         let name = body.name.as_str();
-        let is_nested = body.parent.is_some_and(|parent| {
-            let parent = FunctionRef { file: function.file, id: parent };
-            matches!(self.program.function(parent).kind, FunctionKind::Function | FunctionKind::Lambda)
-        });
-        if is_nested || name.starts_with('_') || is_test(self.program, function) || is_entry_name(name) {
-            return false;
-        }
-        let skipped = usize::from(body.class.is_some());
-        let needs_argument = body.params.iter().skip(skipped).any(|param| param.default.is_none());
-        body.class.is_some() || is_helper && needs_argument
+        let is_method = body.class.is_some() && body.kind == FunctionKind::Function;
+        is_method && !name.starts_with('_') && !is_test(self.program, function) && !is_entry_name(name)
     }
 }
 
@@ -463,10 +458,10 @@ impl Run {
     }
 
     /// The run itself makes what is kept there, before it uses it.
-    pub fn renews(&self, program: &Program, home: Home) -> bool {
+    pub fn renews(&self, program: &Program, home: Home, is_static: bool) -> bool {
         match home {
             Home::Field(class, name) => {
-                if self.makes.iter().any(|made| inherits(program, *made, class)) {
+                if !is_static && self.makes.iter().any(|made| inherits(program, *made, class)) {
                     return true;
                 }
                 let writes = program.class(class).fields.iter().filter(|field| field.name == name);

@@ -124,7 +124,7 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::homes::{Home, loop_bound};
-use crate::looping::{is_kept_by_loop, is_shared_by_threads, may_wait};
+use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
 use crate::rule::{Question, Rule};
 use crate::runs::{Run, is_primitive, is_repeated};
 use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name};
@@ -171,9 +171,9 @@ fn judge(ctx: &Context<'_>, home: Home) -> Option<Finding> {
     }
     let users = &ctx.shared.runs.users[&home];
     let mut uses = Vec::new();
-    for (function, site) in users {
+    for (function, site) in users.iter().filter(|(function, site)| can_wait_at(ctx, held.class, function.file, *site)) {
         let runs = ctx.shared.runs.on[function].iter().map(|number| &ctx.shared.runs.all[*number]);
-        let runs = runs.filter(|run| !run.renews(ctx.program, home));
+        let runs = runs.filter(|run| !run.renews(ctx.program, home, held.is_static));
         uses.extend(runs.map(|run| Use { run, function: *function, site: *site }));
     }
     let (one, other) = if ctx.shared.homes.is_lasting(home) {

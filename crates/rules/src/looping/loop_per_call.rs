@@ -114,7 +114,7 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::homes::{Home, loop_bound};
-use crate::looping::{is_kept_by_loop, is_shared_by_threads, may_wait};
+use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
 use crate::rule::{Question, Rule};
 use crate::runs::{Run, is_primitive};
 use racewalk_ir::{ExprId, FunctionId, Name};
@@ -171,7 +171,9 @@ fn used(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
     let outliving = run.outliving(ctx.program);
     let uses = run.reached.keys().filter_map(|function| Some((function, ctx.shared.runs.uses.get(function)?)));
     let kept = uses.flat_map(|(function, used)| used.iter().map(move |(home, site)| (*function, *home, *site)));
-    let kept = kept.filter(|(_, home, _)| outlives(ctx, run, &outliving, *home));
+    let kept = kept.filter(|(function, home, site)| {
+        outlives(ctx, run, &outliving, *home) && binds(ctx, run, *function, *home, *site)
+    });
     let nearest = kept.min_by_key(|(function, _, site)| {
         (ctx.shared.runs.route(run, *function).len(), function.file, ctx.program.module(function.file).span(*site))
     });
@@ -188,11 +190,21 @@ fn used(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
 
 fn outlives(ctx: &Context<'_>, run: &Run, outliving: &FxHashSet<ClassRef>, home: Home) -> bool {
     let is_given = matches!(home, Home::Field(class, _) if outliving.contains(&class));
+    let Some(held) = ctx.shared.homes.held(home) else { return false };
     (is_given || ctx.shared.homes.is_lasting(home))
-        && ctx.shared.homes.held(home).is_some_and(|held| is_kept_kind(ctx, held.class))
-        && !run.renews(ctx.program, home)
+        && is_kept_kind(ctx, held.class)
+        && !run.renews(ctx.program, home, held.is_static)
         && !is_kept_by_loop(ctx, home)
         && !is_told_at_its_making(ctx, run, home)
+}
+
+/// The use binds the object to the loop. A lock for which nobody waits within the run does so only when other threads
+/// call as well, which is to be expected where the whole process has one.
+fn binds(ctx: &Context<'_>, run: &Run, function: FunctionRef, home: Home, site: ExprId) -> bool {
+    ctx.shared.homes.held(home).is_some_and(|held| {
+        can_wait_at(ctx, held.class, function.file, site)
+            && (may_wait(ctx, held.class, run) || ctx.shared.homes.is_lasting(home))
+    })
 }
 
 /// A primitive that several loops certainly share: `loop/cross-loop-primitive` tells it where it is made.

@@ -9,11 +9,10 @@ pub(crate) mod patched_event_loop;
 
 use crate::context::Context;
 use crate::homes::Home;
-use crate::runs::Run;
+use crate::runs::{Run, is_primitive};
 use crate::threads::asks_for_loop;
-use racewalk_ir::Name;
-use racewalk_ir::{FunctionId, FunctionKind};
-use racewalk_link::FunctionRef;
+use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Name};
+use racewalk_link::{FileId, FunctionRef};
 use racewalk_models::{ClassKind, Runs};
 
 /// The function's body runs in the thread of a running event loop: it is a coroutine function, a plain handler that its
@@ -55,6 +54,13 @@ fn setters(ctx: &Context<'_>, home: Home) -> Vec<FunctionRef> {
 fn may_wait(ctx: &Context<'_>, class: Name, run: &Run) -> bool {
     let is_lock = matches!(ctx.program.models().kind(class), Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore));
     !is_lock || run.concurrent || run.in_thread
+}
+
+/// What the code does there with the object can bind it to a loop: a primitive's method that never waits does not.
+fn can_wait_at(ctx: &Context<'_>, class: Name, file: FileId, site: ExprId) -> bool {
+    let module = ctx.program.module(file);
+    let Some(Expr::Attr(_, method)) = module.parent(site).map(|parent| module.expr(parent)) else { return true };
+    !is_primitive(ctx.program, class) || ctx.program.models().method(class, method).is_none_or(|model| model.is_async)
 }
 
 /// The run happens again and again, in threads that share the object.
