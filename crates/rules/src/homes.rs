@@ -3,6 +3,7 @@
 use crate::finding::Place;
 use racewalk_ir::{BindingId, BindingKind, ClassId, Event, Expr, ExprId, FunctionId, Name, SymbolId};
 use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program, Type, Variable};
+use racewalk_models::ClassKind;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -161,20 +162,25 @@ pub(crate) fn loop_bound(program: &Program, value: Type) -> Option<Name> {
             Type::External(path) => Some(path).filter(|path| is_bound(*path)),
             _ => None,
         }),
-        Type::Mapping(inner) | Type::Collection(inner) => loop_bound(program, inner.get()),
+        Type::Mapping(inner) | Type::Collection(inner) => {
+            loop_bound(program, inner.get()).filter(|class| !comes_and_goes(program, *class))
+        }
         _ => None,
     })
 }
 
-/// The program's classes of which a value is, or contains, an instance.
+/// Containers of these are registers of work in progress.
+fn comes_and_goes(program: &Program, class: Name) -> bool {
+    use ClassKind::{AsyncEvent, AsyncQueue, Future, Session, Task};
+    matches!(program.models().kind(class), Some(AsyncEvent | AsyncQueue | Future | Session | Task))
+}
+
+/// The program's classes of which a value is an instance. What a container keeps comes and goes.
 pub(crate) fn instances(value: Type, found: &mut Vec<ClassRef>) {
-    for member in value.members() {
-        match *member {
-            Type::Instance(class, _) => found.push(class),
-            Type::Mapping(inner) | Type::Collection(inner) => instances(inner.get(), found),
-            _ => {}
-        }
-    }
+    found.extend(value.members().iter().filter_map(|member| match *member {
+        Type::Instance(class, _) => Some(class),
+        _ => None,
+    }));
 }
 
 /// These classes, their bases, and the classes of the objects that they keep in their members.
@@ -185,7 +191,7 @@ pub(crate) fn with_members(program: &Program, classes: Vec<ClassRef>) -> FxHashS
         if !known.insert(class) {
             continue;
         }
-        for (_, value) in program.members(class) {
+        for (_, value) in program.members(class).filter(|(name, _)| is_kept_from_start(program, class, *name)) {
             instances(value, &mut open);
         }
         open.extend(program.lineage(class).filter_map(|base| match base {
@@ -194,6 +200,17 @@ pub(crate) fn with_members(program: &Program, classes: Vec<ClassRef>) -> FxHashS
         }));
     }
     known
+}
+
+/// The member is set by the constructor or the class's body, and so lives as long as the object.
+fn is_kept_from_start(program: &Program, class: ClassRef, name: Name) -> bool {
+    let module = program.module(class.file);
+    let declared = module.class(class.id);
+    let is_constructor = |function| {
+        matches!(module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__" | "model_post_init")
+    };
+    module.function(declared.body).symbol_of.contains_key(&name)
+        || declared.fields.iter().any(|field| field.name == name && is_constructor(field.function))
 }
 
 /// Finds the places of one file.
@@ -276,7 +293,7 @@ impl<'p> Finder<'p> {
         let (BindingKind::Value(value) | BindingKind::Typed(_, Some(value))) = kind else { return None };
         let module = self.program.module(self.file);
         let is_made = match module.expr(value) {
-            Expr::Call(callee, _) => !self.declares_field(within, callee),
+            Expr::Call(callee, _) => !self.declares_field(within, value, callee),
             Expr::Logical(..) | Expr::Choice(_) | Expr::Comp(..) | Expr::Map(_) | Expr::List(_) => true,
             _ => false,
         };
@@ -284,7 +301,10 @@ impl<'p> Finder<'p> {
         (is_made && is_bound()).then(|| Place { file: self.file, span: module.span(value) })
     }
 
-    fn declares_field(&self, within: FunctionId, callee: ExprId) -> bool {
-        matches!(self.evaluator.eval(within, callee), Type::External(path) if path.last_segment().to_lowercase().ends_with("field"))
+    fn declares_field(&self, within: FunctionId, call: ExprId, callee: ExprId) -> bool {
+        let has_factory =
+            ["default_factory", "factory"].iter().any(|name| self.evaluator.named_argument(call, name).is_some());
+        let is_field = |path: Name| path.last_segment().to_lowercase().ends_with("field");
+        has_factory || matches!(self.evaluator.eval(within, callee), Type::External(path) if is_field(path))
     }
 }

@@ -1,7 +1,7 @@
 //! Runs: the places where a coroutine is given an event loop of its own, and what executes on that loop.
 
 use crate::homes::{Home, Homes, instances, with_members};
-use crate::threads::Threads;
+use crate::threads::{Threads, asks_for_loop};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionKind, Literal, Name, Span};
 use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Type};
 use racewalk_models::{ClassKind, Joins, Runs as Where, Serves, Spawns};
@@ -24,7 +24,9 @@ pub(crate) struct Run {
     /// Several of its tasks run side by side.
     pub concurrent: bool,
     /// What runs on the loop, and by which function and call it gets there.
-    pub reached: FxHashMap<FunctionRef, Option<(FunctionRef, ExprId)>>,
+    pub reached: Reached,
+    /// The classes of which it makes instances.
+    makes: FxHashSet<ClassRef>,
 }
 
 /// Where a loop is started.
@@ -128,7 +130,11 @@ fn starts_in(program: &Program, host: FunctionRef) -> Vec<Found> {
         let arguments = arguments(program, host, site.call);
         let (made, offloaded) = if models(site.callee, |model| model.runs_loop) {
             let fresh = models(site.callee, |model| model.makes_loop);
-            let made_here = || sites.iter().find(|other| models(other.callee, |model| model.makes_loop));
+            // A function that asks for a loop first makes one only when there is none yet.
+            let made_here = || {
+                let mut others = sites.iter().filter(|_| !asks_for_loop(program, host));
+                others.find(|other| models(other.callee, |model| model.makes_loop && !model.runs_loop))
+            };
             let made = if fresh { Some(site.call) } else { made_here().map(|site| site.call) };
             (made, false)
         } else {
@@ -212,7 +218,8 @@ fn run(
     let often = is_repeated(program, host, start.site) || frequency.is_often(host);
     let starts = given.iter().flat_map(|call| roots(program, host, *call).map(|root| (root, Some((host, *call)))));
     let (reached, concurrent) = reached(program, handed, starts.collect());
-    Some(Run { host, start: Some(start), given, often, in_thread, concurrent, reached })
+    let makes = makes(program, &reached);
+    Some(Run { host, start: Some(start), given, often, in_thread, concurrent, reached, makes })
 }
 
 /// The loop of a server, bot or the like, which calls asynchronous handlers.
@@ -225,10 +232,20 @@ fn server(program: &Program, handed: &FxHashSet<(FunctionRef, ExprId)>) -> Optio
     handlers.sort_unstable();
     let host = *handlers.first()?;
     let (reached, _) = reached(program, handed, handlers.into_iter().map(|handler| (handler, None)).collect());
-    Some(Run { host, start: None, given: Vec::new(), often: false, in_thread: false, concurrent: true, reached })
+    Some(Run {
+        host,
+        start: None,
+        given: Vec::new(),
+        often: false,
+        in_thread: false,
+        concurrent: true,
+        reached,
+        makes: FxHashSet::default(),
+    })
 }
 
-type Reached = FxHashMap<FunctionRef, Option<(FunctionRef, ExprId)>>;
+/// Functions with the function and call by which each is reached.
+pub(crate) type Reached = FxHashMap<FunctionRef, Option<(FunctionRef, ExprId)>>;
 
 /// What runs on a loop: forwards along calls and hand-overs to the same loop; and whether tasks run side by side there.
 fn reached(
@@ -256,6 +273,16 @@ fn reached(
         }
     }
     (reached, concurrent)
+}
+
+/// The classes of which these functions make instances.
+fn makes(program: &Program, reached: &Reached) -> FxHashSet<ClassRef> {
+    let sites = reached.keys().flat_map(|function| program.sites(*function));
+    let made = sites.flat_map(|site| site.callee.members()).filter_map(|member| match *member {
+        Type::Class(class) => Some(class),
+        _ => None,
+    });
+    made.collect()
 }
 
 fn spawns(program: &Program, function: FunctionRef) -> bool {
@@ -319,9 +346,11 @@ impl Frequency<'_> {
             return self.is_offered(function);
         }
         above.push(function);
-        let often = callers.iter().any(|(caller, site)| {
+        let often = callers.iter().any(|(caller, site, how)| {
+            // A thread that runs a method of an object lives with that object.
+            let lives_on = *how == How::Offloads && body.class.is_some() && body.kind == FunctionKind::Function;
             let is_async = self.program.function(*caller).is_async;
-            is_async || is_repeated(self.program, *caller, *site) || self.often(*caller, above)
+            is_repeated(self.program, *caller, *site) || !lives_on && (is_async || self.often(*caller, above))
         });
         above.pop();
         often
@@ -341,27 +370,19 @@ impl Frequency<'_> {
         self.program.function(function).name.as_str() == "run"
     }
 
-    fn callers(&self, function: FunctionRef) -> Vec<(FunctionRef, ExprId)> {
+    fn callers(&self, function: FunctionRef) -> Vec<(FunctionRef, ExprId, How)> {
         let callers = self.program.summaries.callers.get(&function).into_iter().flatten();
         let outside = callers.filter(|(caller, ..)| !is_test(self.program, *caller) || is_test(self.program, function));
-        outside.map(|(caller, site, _)| (*caller, *site)).collect()
+        outside.copied().collect()
     }
 
-    /// Nobody in the program calls it. A method, or a function that must be told something, is there for others to
-    /// call; a bare function is a program's entry.
+    /// Nobody in the program calls it. A public method is there for whoever holds the object; a bare function may be a
+    /// program's entry, or be called once by something else.
     fn is_offered(&self, function: FunctionRef) -> bool {
         let body = self.program.function(function);
         let name = body.name.as_str();
-        let is_nested = body.parent.is_some_and(|parent| {
-            let parent = FunctionRef { file: function.file, id: parent };
-            matches!(self.program.function(parent).kind, FunctionKind::Function | FunctionKind::Lambda)
-        });
-        if is_nested || name.starts_with("__") || is_test(self.program, function) || is_entry_name(name) {
-            return false;
-        }
-        let skipped = usize::from(body.class.is_some());
-        let needs_argument = body.params.iter().skip(skipped).any(|param| param.default.is_none());
-        body.class.is_some() || needs_argument
+        let is_method = body.class.is_some() && body.kind == FunctionKind::Function;
+        is_method && !name.starts_with('_') && !is_test(self.program, function) && !is_entry_name(name)
     }
 }
 
@@ -437,9 +458,12 @@ impl Run {
     }
 
     /// The run itself makes what is kept there, before it uses it.
-    pub fn renews(&self, program: &Program, home: Home) -> bool {
+    pub fn renews(&self, program: &Program, home: Home, is_static: bool) -> bool {
         match home {
             Home::Field(class, name) => {
+                if !is_static && self.makes.iter().any(|made| inherits(program, *made, class)) {
+                    return true;
+                }
                 let writes = program.class(class).fields.iter().filter(|field| field.name == name);
                 writes.filter(|field| !is_none(program, class.file, field.kind)).any(|field| {
                     let function = FunctionRef { file: class.file, id: field.function };
@@ -460,6 +484,10 @@ impl Run {
             }
         }
     }
+}
+
+fn inherits(program: &Program, class: ClassRef, base: ClassRef) -> bool {
+    program.lineage(class).any(|other| other == Type::Class(base))
 }
 
 fn is_none(program: &Program, file: FileId, kind: BindingKind) -> bool {

@@ -3,7 +3,7 @@
 use racewalk_ir::{ExprId, FunctionKind};
 use racewalk_link::{FunctionRef, How, Program, Type};
 use racewalk_models::{ClassKind, Runs, Spawns};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 /// How a function gets into a thread.
@@ -114,13 +114,25 @@ fn owns_loop(program: &Program, function: FunctionRef) -> bool {
     }
 }
 
-/// Forwards along plain calls. A function that asks whether a loop runs knows where it is, and ends the search.
+/// The function asks which loop runs, itself or by a helper, and so knows where it is.
+fn knows_its_loop(program: &Program, function: FunctionRef) -> bool {
+    let mut helpers = program.edges(function).iter().filter(|edge| edge.how == How::Calls).map(|edge| edge.target);
+    asks_for_loop(program, function) || helpers.any(|helper| asks_for_loop(program, helper))
+}
+
+/// The function asks which loop runs.
+pub(crate) fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
+    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
+    members
+        .any(|member| program.model_of(*member).is_some_and(|model| model.needs_running_loop && model.spawns.is_none()))
+}
+
+/// Forwards along plain calls. A function that asks which loop runs ends the search.
 fn reached(program: &Program, starts: Vec<(FunctionRef, Route)>) -> FxHashMap<FunctionRef, Route> {
-    let guarded: FxHashSet<FunctionRef> = program.summaries.guarded.iter().copied().collect();
     let mut reached = FxHashMap::default();
     let mut queue: VecDeque<(FunctionRef, Route)> = starts.into();
     while let Some((function, route)) = queue.pop_front() {
-        if program.function(function).is_async || guarded.contains(&function) || reached.contains_key(&function) {
+        if program.function(function).is_async || reached.contains_key(&function) || knows_its_loop(program, function) {
             continue;
         }
         reached.insert(function, route);

@@ -124,12 +124,11 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::homes::{Home, loop_bound};
-use crate::looping::is_loop_aware;
+use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
 use crate::rule::{Question, Rule};
 use crate::runs::{Run, is_primitive, is_repeated};
 use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name};
 use racewalk_link::{FunctionRef, How, Type};
-use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -167,14 +166,14 @@ struct Use<'c> {
 
 fn judge(ctx: &Context<'_>, home: Home) -> Option<Finding> {
     let held = ctx.shared.homes.held(home)?;
-    let users = &ctx.shared.runs.users[&home];
-    if users.iter().any(|(function, _)| is_loop_aware(ctx.program, *function)) {
+    if is_kept_by_loop(ctx, home) {
         return None;
     }
+    let users = &ctx.shared.runs.users[&home];
     let mut uses = Vec::new();
-    for (function, site) in users {
+    for (function, site) in users.iter().filter(|(function, site)| can_wait_at(ctx, held.class, function.file, *site)) {
         let runs = ctx.shared.runs.on[function].iter().map(|number| &ctx.shared.runs.all[*number]);
-        let runs = runs.filter(|run| !run.renews(ctx.program, home));
+        let runs = runs.filter(|run| !run.renews(ctx.program, home, held.is_static));
         uses.extend(runs.map(|run| Use { run, function: *function, site: *site }));
     }
     let (one, other) = if ctx.shared.homes.is_lasting(home) {
@@ -201,17 +200,10 @@ fn on_two_loops<'c>(ctx: &Context<'_>, class: Name, uses: &[Use<'c>]) -> Option<
     again.filter(|_| is_primitive(ctx.program, class)).map(|one| (*one, None))
 }
 
-/// A use on the loops of several threads that share the object.
+/// A use on the loops of several threads that share the primitive.
 fn in_threads<'c>(ctx: &Context<'_>, home: Home, class: Name, uses: &[Use<'c>]) -> Option<Use<'c>> {
-    let Home::Field(owner, _) = home else { return None };
-    let shares = |run: &Run| run.often && run.in_thread && run.outliving(ctx.program).contains(&owner);
-    uses.iter().find(|one| is_primitive(ctx.program, class) && shares(one.run)).copied()
-}
-
-/// A lock binds to a loop only when somebody has to wait for it: when tasks or threads run side by side.
-fn may_wait(ctx: &Context<'_>, class: Name, run: &Run) -> bool {
-    let is_lock = matches!(ctx.program.models().kind(class), Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore));
-    !is_lock || run.concurrent || run.in_thread
+    let is_primitive = is_primitive(ctx.program, class);
+    uses.iter().find(|one| is_primitive && is_shared_by_threads(ctx, one.run, home)).copied()
 }
 
 /// Both loops may live in one process: they are started one after the other, or side by side.
@@ -221,7 +213,10 @@ fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
         return one.start.is_some() != other.start.is_some() && (one.often || other.often);
     };
     if one.host == other.host {
-        return start.site < other_start.site && !are_exclusive(ctx, one.host, start.site, other_start.site);
+        let is_same_loop = start.made == other_start.made;
+        return start.site < other_start.site
+            && !is_same_loop
+            && !are_exclusive(ctx, one.host, start.site, other_start.site);
     }
     let callers = |run: &Run| ctx.program.summaries.callers.get(&run.host).map_or(&[][..], Vec::as_slice);
     let share_caller = callers(one)

@@ -213,9 +213,12 @@ fn describe(ctx: &Context<'_>, function: FunctionId, call: ExprId, callee: Type,
     };
     let mut finding = Finding::new(&RULE, ctx.place(call), ctx.symbol(function), what)
         .help(help)
-        .confidence(Confidence::Likely)
         .shape(ctx.program.callee_name(callee).unwrap_or(text));
     finding.chain = chain(ctx, function, call);
+    // Each step of a long way is one that a condition may stand before.
+    const LONGEST_LIKELY: usize = 5;
+    let is_likely = finding.chain.len() <= LONGEST_LIKELY;
+    finding.confidence = if is_likely { Confidence::Likely } else { Confidence::Possible };
     if let Some(handed) = finding.chain.first().filter(|_| finding.chain.len() > 1) {
         let at = handed.at;
         finding = finding.related(at, "handed to another thread here");

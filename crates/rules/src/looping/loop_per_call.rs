@@ -114,9 +114,9 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::homes::{Home, loop_bound};
-use crate::looping::is_loop_aware;
+use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
 use crate::rule::{Question, Rule};
-use crate::runs::Run;
+use crate::runs::{Run, is_primitive};
 use racewalk_ir::{ExprId, FunctionId, Name};
 use racewalk_link::{ClassRef, FunctionRef};
 use racewalk_models::ClassKind;
@@ -137,9 +137,11 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     let here = ctx.shared.runs.all.iter().filter(|run| run.host.file == ctx.file && run.often);
+    let mut seen = FxHashSet::default();
     for run in here {
-        let Some(start) = run.start else { continue };
+        let Some(start) = run.start.filter(|start| !seen.contains(&start.made)) else { continue };
         if let Some(kept) = given(ctx, run).or_else(|| used(ctx, run)) {
+            seen.insert(start.made);
             ctx.report(run.host.id, describe(ctx, run, start.made, &kept), found);
         }
     }
@@ -169,7 +171,9 @@ fn used(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
     let outliving = run.outliving(ctx.program);
     let uses = run.reached.keys().filter_map(|function| Some((function, ctx.shared.runs.uses.get(function)?)));
     let kept = uses.flat_map(|(function, used)| used.iter().map(move |(home, site)| (*function, *home, *site)));
-    let kept = kept.filter(|(function, home, _)| outlives(ctx, run, &outliving, *function, *home));
+    let kept = kept.filter(|(function, home, site)| {
+        outlives(ctx, run, &outliving, *home) && binds(ctx, run, *function, *home, *site)
+    });
     let nearest = kept.min_by_key(|(function, _, site)| {
         (ctx.shared.runs.route(run, *function).len(), function.file, ctx.program.module(function.file).span(*site))
     });
@@ -184,12 +188,30 @@ fn used(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
     })
 }
 
-fn outlives(ctx: &Context<'_>, run: &Run, outliving: &FxHashSet<ClassRef>, function: FunctionRef, home: Home) -> bool {
+fn outlives(ctx: &Context<'_>, run: &Run, outliving: &FxHashSet<ClassRef>, home: Home) -> bool {
     let is_given = matches!(home, Home::Field(class, _) if outliving.contains(&class));
+    let Some(held) = ctx.shared.homes.held(home) else { return false };
     (is_given || ctx.shared.homes.is_lasting(home))
-        && ctx.shared.homes.held(home).is_some_and(|held| is_kept_kind(ctx, held.class))
-        && !run.renews(ctx.program, home)
-        && !is_loop_aware(ctx.program, function)
+        && is_kept_kind(ctx, held.class)
+        && !run.renews(ctx.program, home, held.is_static)
+        && !is_kept_by_loop(ctx, home)
+        && !is_told_at_its_making(ctx, run, home)
+}
+
+/// The use binds the object to the loop. A lock for which nobody waits within the run does so only when other threads
+/// call as well, which is to be expected where the whole process has one.
+fn binds(ctx: &Context<'_>, run: &Run, function: FunctionRef, home: Home, site: ExprId) -> bool {
+    ctx.shared.homes.held(home).is_some_and(|held| {
+        can_wait_at(ctx, held.class, function.file, site)
+            && (may_wait(ctx, held.class, run) || ctx.shared.homes.is_lasting(home))
+    })
+}
+
+/// A primitive that several loops certainly share: `loop/cross-loop-primitive` tells it where it is made.
+fn is_told_at_its_making(ctx: &Context<'_>, run: &Run, home: Home) -> bool {
+    let Some(held) = ctx.shared.homes.held(home) else { return false };
+    let is_shared = ctx.shared.homes.is_lasting(home) && may_wait(ctx, held.class, run);
+    is_primitive(ctx.program, held.class) && (is_shared || is_shared_by_threads(ctx, run, home))
 }
 
 /// Tasks, futures and streams are made for one piece of work, and mostly by the run itself.
