@@ -226,6 +226,7 @@ impl Evaluator<'_> {
             let declared = annotated.annotation(annotated.annotation_scope(function.id), annotation);
             match_parameter(declared.without_none(), self.eval(caller, given), &mut found, self);
         }
+        self.met_open.set(self.met_open.get() || annotated.met_open.get());
         found
     }
 

@@ -182,7 +182,7 @@ impl Builder<'_, '_> {
 
     fn own(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
         let slots = &self.evaluator.linked.slots[class.file.index()].classes[class.id.index()];
-        match slots.members.get(&name)?.value {
+        match slots.members.get(name)?.value {
             Type::Function(function) => Some(function),
             _ => None,
         }

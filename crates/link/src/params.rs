@@ -79,7 +79,7 @@ fn target(linked: &Linked, callee: Type) -> Option<(FunctionRef, usize)> {
             let init = Name::new("__init__");
             slots.lineage.iter().find_map(|(base, _)| match base {
                 Type::Class(base) => {
-                    let slot = linked.slots[base.file.index()].classes[base.id.index()].members.get(&init)?;
+                    let slot = linked.slots[base.file.index()].classes[base.id.index()].members.get(init)?;
                     match slot.value {
                         Type::Function(function) => Some((function, 1)),
                         _ => None,
