@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::{OnceLock, RwLock};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 /// An interned string. Equal strings have equal names; the number says nothing about the order of the strings, and
 /// differs from run to run, so nothing that is printed may be ordered by it.
@@ -14,56 +14,92 @@ pub struct Name(u32);
 /// Names are spread over this many tables so that threads that lower different files rarely meet.
 const SHARDS: usize = 16;
 
+/// The first bucket of a table of texts holds this many, each next one twice as many.
+const FIRST_BUCKET: usize = 256;
+
+/// Buckets enough for every number.
+const BUCKETS: usize = 24;
+
 #[derive(Default)]
 struct Shard {
-    ids: FxHashMap<&'static str, u32>,
-    texts: Vec<&'static str>,
+    ids: Mutex<FxHashMap<&'static str, u32>>,
+    texts: Texts,
 }
 
-fn shards() -> &'static [RwLock<Shard>; SHARDS] {
-    static TABLE: OnceLock<[RwLock<Shard>; SHARDS]> = OnceLock::new();
-    TABLE.get_or_init(Default::default)
+/// Texts by number, which never move: read without a lock.
+#[derive(Default)]
+struct Texts([OnceLock<Box<[OnceLock<&'static str>]>>; BUCKETS]);
+
+impl Texts {
+    fn place(number: usize) -> (usize, usize) {
+        let bucket = ((number + FIRST_BUCKET) / FIRST_BUCKET).ilog2() as usize;
+        (bucket, number + FIRST_BUCKET - (FIRST_BUCKET << bucket))
+    }
+
+    fn get(&self, number: usize) -> Option<&'static str> {
+        let (bucket, at) = Self::place(number);
+        self.0[bucket].get()?[at].get().copied()
+    }
+
+    fn insert(&self, number: usize, text: &'static str) {
+        let (bucket, at) = Self::place(number);
+        let made = || (0..FIRST_BUCKET << bucket).map(|_| OnceLock::new()).collect();
+        self.0[bucket].get_or_init(made)[at].get_or_init(|| text);
+    }
+}
+
+static TABLE: LazyLock<[Shard; SHARDS]> = LazyLock::new(Default::default);
+
+/// What a thread has interned already: most look-ups end here, without a lock.
+#[derive(Default)]
+struct Seen {
+    names: FxHashMap<&'static str, Name>,
+    joined: FxHashMap<(Name, Name), Name>,
 }
 
 thread_local! {
-    /// What this thread has interned already: most look-ups end here, without a lock.
-    static SEEN: RefCell<FxHashMap<&'static str, Name>> = RefCell::default();
+    static SEEN: RefCell<Seen> = RefCell::default();
 }
 
 impl Name {
     /// Interns a string. Names live as long as the process: a program has far fewer names than text.
     pub fn new(text: &str) -> Self {
-        if let Some(name) = SEEN.with_borrow(|seen| seen.get(text).copied()) {
+        if let Some(name) = SEEN.with_borrow(|seen| seen.names.get(text).copied()) {
             return name;
         }
-        let index = (rustc_hash::FxBuildHasher.hash_one(text) >> 32) as usize % SHARDS;
-        let mut shard = shards()[index].write().expect("no thread panics while it holds a name table");
-        let id = match shard.ids.get(text) {
-            Some(id) => *id,
-            None => {
-                let id = shard.texts.len() as u32;
-                let text: &'static str = Box::leak(text.into());
-                shard.texts.push(text);
-                shard.ids.insert(text, id);
-                id
-            }
-        };
-        let kept = shard.texts[id as usize];
-        drop(shard);
-        let name = Name(id * SHARDS as u32 + index as u32);
-        SEEN.with_borrow_mut(|seen| seen.insert(kept, name));
+        let name = Self::interned(text);
+        SEEN.with_borrow_mut(|seen| seen.names.insert(name.as_str(), name));
         name
+    }
+
+    fn interned(text: &str) -> Self {
+        let index = (rustc_hash::FxBuildHasher.hash_one(text) >> 32) as usize % SHARDS;
+        let shard = &TABLE[index];
+        let mut ids = shard.ids.lock().expect("no thread panics while it holds a name table");
+        let number = ids.get(text).copied().unwrap_or_else(|| {
+            let number = ids.len() as u32;
+            let text: &'static str = Box::leak(text.into());
+            shard.texts.insert(number as usize, text);
+            ids.insert(text, number);
+            number
+        });
+        Name(number * SHARDS as u32 + index as u32)
     }
 
     /// The string.
     pub fn as_str(self) -> &'static str {
-        let shard = shards()[self.0 as usize % SHARDS].read().expect("no thread panics while it holds a name table");
-        shard.texts[self.0 as usize / SHARDS]
+        let number = self.0 as usize;
+        TABLE[number % SHARDS].texts.get(number / SHARDS).expect("a name is made with its text")
     }
 
     /// This path with one more dotted segment.
     pub fn join(self, segment: Name) -> Name {
-        Name::new(&format!("{}.{}", self.as_str(), segment.as_str()))
+        if let Some(joined) = SEEN.with_borrow(|seen| seen.joined.get(&(self, segment)).copied()) {
+            return joined;
+        }
+        let joined = Name::new(&format!("{}.{}", self.as_str(), segment.as_str()));
+        SEEN.with_borrow_mut(|seen| seen.joined.insert((self, segment), joined));
+        joined
     }
 
     /// The last segment of a dotted path.

@@ -1,6 +1,7 @@
 //! What a call gives.
 
 use crate::eval::Evaluator;
+use crate::graph::Site;
 use crate::intrinsics;
 use crate::types::{FunctionRef, Type, Why};
 use racewalk_ir::{Arg, ArgKind, Expr, ExprId, FunctionId, Name, ParamKind};
@@ -37,6 +38,11 @@ impl Evaluator<'_> {
             return known;
         }
         self.result(callee, Some((function, expr)))
+    }
+
+    /// What a call of the program gives, its callee being known.
+    pub fn given_by(&self, function: FunctionId, site: &Site) -> Type {
+        self.call(function, site.callee, site.call)
     }
 
     /// What calling a value gives, whatever the arguments.
@@ -192,7 +198,7 @@ impl Evaluator<'_> {
         receiver: Option<Type>,
         call: Option<(FunctionId, ExprId)>,
     ) -> Type {
-        if !mentions_parameter(returns) {
+        if !returns.mentions_parameter() {
             return returns;
         }
         let arguments = call.map(|(caller, expr)| self.parameter_arguments(function, receiver.is_some(), caller, expr));
@@ -227,6 +233,7 @@ impl Evaluator<'_> {
             let declared = annotated.annotation(annotated.annotation_scope(function.id), annotation);
             match_parameter(declared.without_none(), self.eval(caller, given), &mut found, self);
         }
+        self.met_open.set(self.met_open.get() || annotated.met_open.get());
         found
     }
 
@@ -255,24 +262,5 @@ fn match_parameter(declared: Type, given: Type, found: &mut Vec<(Name, Type)>, e
             match_parameter(inner.get(), given.get(), found, evaluator);
         }
         _ => {}
-    }
-}
-
-fn mentions_parameter(of: Type) -> bool {
-    match of {
-        Type::Parameter(..) => true,
-        Type::Instance(_, list) | Type::ExternalInstance(_, list) | Type::Tuple(list) | Type::Union(list) => {
-            list.as_slice().iter().any(|member| mentions_parameter(*member))
-        }
-        Type::Context(inner, _) => mentions_parameter(inner.get()),
-        Type::Callable(inner)
-        | Type::Partial(inner)
-        | Type::Coroutine(inner)
-        | Type::AsyncGenerator(inner)
-        | Type::Generator(inner)
-        | Type::Collection(inner)
-        | Type::Mapping(inner)
-        | Type::Form(inner) => mentions_parameter(inner.get()),
-        _ => false,
     }
 }

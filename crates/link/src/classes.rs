@@ -22,9 +22,8 @@ pub(crate) fn settle(linked: &mut Linked) {
     let lineages: Vec<Vec<(Vec<Base>, bool)>> = {
         let linked = &*linked;
         let layout = |file: usize| {
-            let classes = 0..direct[file].len();
-            let of = |id| lineage(linked, &direct, ClassRef { file: FileId(file as u32), id: ClassId(id as u32) });
-            classes.map(of).collect()
+            let evaluator = Evaluator::new(linked, FileId(file as u32));
+            (0..direct[file].len()).map(|id| lineage(&evaluator, &direct, ClassId(id as u32))).collect()
         };
         (0..direct.len()).into_par_iter().map(layout).collect()
     };
@@ -85,11 +84,11 @@ fn params_from_bases(bases: &[Base]) -> Vec<Name> {
 
 /// The class and its bases, nearest first, each once, at its last appearance in a walk from left to right: which is what
 /// Python's own linearisation gives for all but contrived hierarchies.
-fn lineage(linked: &Linked, direct: &[Vec<(Vec<Base>, Vec<Name>)>], class: ClassRef) -> (Vec<Base>, bool) {
+fn lineage(evaluator: &Evaluator<'_>, direct: &[Vec<(Vec<Base>, Vec<Name>)>], id: ClassId) -> (Vec<Base>, bool) {
+    let linked = evaluator.linked;
+    let class = ClassRef { file: evaluator.file, id };
     let (_, params) = &direct[class.file.index()][class.id.index()];
-    let module = &linked.modules[class.file.index()];
-    let evaluator = Evaluator::new(linked, class.file);
-    let own: Vec<Type> = params.iter().map(|name| own_parameter(&evaluator, module, class, *name)).collect();
+    let own: Vec<Type> = params.iter().map(|name| own_parameter(evaluator, class, *name)).collect();
     let mut walked: Vec<Base> = Vec::new();
     walk(direct, (Type::Class(class), Type::list(&own)), &mut walked, 0);
     let mut kept: Vec<Base> = Vec::new();
@@ -129,9 +128,8 @@ fn is_bare(path: &str) -> bool {
     exceptions || bare.contains(&path)
 }
 
-fn own_parameter(evaluator: &Evaluator<'_>, module: &racewalk_ir::Module, class: ClassRef, name: Name) -> Type {
-    let declared = module.class(class.id);
-    let body = declared.body;
+fn own_parameter(evaluator: &Evaluator<'_>, class: ClassRef, name: Name) -> Type {
+    let body = evaluator.module.class(class.id).body;
     match evaluator.lookup(body, name) {
         found @ Type::Parameter(..) => found,
         _ => Type::Parameter(name, Type::DYNAMIC.interned()),

@@ -11,7 +11,6 @@ use racewalk_ir::{
     BindingId, BindingKind, CompKind, Defs, Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Module, Name,
     ParamKind, SymbolId,
 };
-use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
 /// Nesting of evaluations beyond this is not followed.
@@ -22,7 +21,8 @@ pub struct Evaluator<'p> {
     pub(crate) linked: &'p Linked,
     pub(crate) file: FileId,
     pub(crate) module: &'p Module,
-    bindings: RefCell<FxHashMap<BindingId, Type>>,
+    /// What bindings evaluate to, as far as it is known; empty before the first is.
+    bindings: RefCell<Vec<Option<Slot>>>,
     in_progress: RefCell<Vec<BindingId>>,
     depth: Cell<u32>,
     /// An unsettled slot was met.
@@ -294,8 +294,7 @@ impl<'p> Evaluator<'p> {
 
     /// A module-level symbol of this file, as its users see it.
     fn module_symbol(&self, symbol: SymbolId) -> Type {
-        let bindings = exported(self.module, symbol);
-        Type::union(bindings.into_iter().map(|binding| self.binding(binding)))
+        Type::union(exported(self.module, symbol).map(|binding| self.binding(binding)))
     }
 
     /// A symbol of an enclosing function: any of its bindings may have happened.
@@ -307,8 +306,8 @@ impl<'p> Evaluator<'p> {
 
     /// What a binding of this file gives its symbol.
     pub fn binding(&self, id: BindingId) -> Type {
-        if let Some(known) = self.bindings.borrow().get(&id) {
-            return *known;
+        if let Some(Some(known)) = self.bindings.borrow().get(id.index()) {
+            return self.read(*known);
         }
         if self.in_progress.borrow().contains(&id) {
             self.cut.set(true);
@@ -316,14 +315,24 @@ impl<'p> Evaluator<'p> {
         }
         self.in_progress.borrow_mut().push(id);
         let cut_before = self.cut.replace(false);
-        let value = self.deeper(|| self.binding_here(id));
+        let open_before = self.met_open.get();
+        let slot = self.settle(|| self.deeper(|| self.binding_here(id)));
+        self.met_open.set(open_before || !slot.settled);
         self.in_progress.borrow_mut().pop();
         // What was cut short inside a circle is final only for the outermost of its members.
         if !self.cut.get() || self.in_progress.borrow().is_empty() {
-            self.bindings.borrow_mut().insert(id, value);
+            self.remember(id, slot);
         }
         self.cut.set(cut_before || self.cut.get());
-        value
+        slot.value
+    }
+
+    fn remember(&self, id: BindingId, slot: Slot) {
+        let mut bindings = self.bindings.borrow_mut();
+        if bindings.is_empty() {
+            bindings.resize(self.module.bindings.len(), None);
+        }
+        bindings[id.index()] = Some(slot);
     }
 
     fn binding_here(&self, id: BindingId) -> Type {

@@ -3,6 +3,7 @@
 use crate::types::FileId;
 use racewalk_ir::{BindingId, BindingKind, Defs, FunctionId, Module, Name, SymbolId};
 use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 
 /// How many re-exports are followed.
 const LONGEST_CHAIN: u32 = 24;
@@ -40,7 +41,11 @@ struct Candidate {
 #[derive(Debug, Default)]
 pub(crate) struct ModuleNames {
     files: FxHashMap<Name, Vec<Candidate>>,
+    /// From a package and the last segment of a name beneath it to that name.
+    beneath: FxHashMap<(Name, Name), Name>,
     own: Vec<(Name, u32)>,
+    /// For each file: what the symbols of its body stand for, as far as somebody has asked.
+    followed: Vec<Box<[OnceLock<Imported>]>>,
 }
 
 /// What an import names.
@@ -77,7 +82,16 @@ impl ModuleNames {
                 files.entry(*name).or_default().push(Candidate { file, reach: *reach, project: *project, beneath });
             }
         }
-        Self { files, own }
+        let split = |path: Name| {
+            let (package, last) = path.as_str().rsplit_once('.')?;
+            Some(((Name::new(package), Name::new(last)), path))
+        };
+        let beneath = files.keys().filter_map(|path| split(*path)).collect();
+        let unasked = |module: &Module| {
+            let symbols = module.functions.first().map_or(0, |body| body.symbols.len());
+            (0..symbols).map(|_| OnceLock::new()).collect()
+        };
+        Self { files, beneath, own, followed: modules.iter().map(unasked).collect() }
     }
 
     /// The file that `from` means by this path.
@@ -115,12 +129,20 @@ impl ModuleNames {
     fn member_of_self(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
         match self.file(modules[file.index()].name.join(member), file) {
             Some(submodule) => Imported::Module(submodule),
-            None => self.member_of(modules, file, member, depth),
+            None => self.search(modules, file, member, depth),
         }
     }
 
-    /// What `member` of this module is.
+    /// What `member` of this module is; `depth` re-exports are followed.
     pub fn member_of(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
+        match modules[file.index()].function(FunctionId(0)).symbol_of.get(&member) {
+            Some(symbol) => *self.followed[file.index()][symbol.index()]
+                .get_or_init(|| self.follow(modules, file, *symbol, LONGEST_CHAIN)),
+            None => self.search(modules, file, member, depth),
+        }
+    }
+
+    fn search(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
         if depth == 0 {
             return Imported::Missing;
         }
@@ -129,14 +151,15 @@ impl ModuleNames {
         if let Some(symbol) = body.symbol_of.get(&member).copied() {
             return self.follow(modules, file, symbol, depth);
         }
-        if let Some(submodule) = self.file(module.name.join(member), file) {
+        let submodule = self.beneath.get(&(module.name, member)).and_then(|path| self.file(*path, file));
+        if let Some(submodule) = submodule {
             return Imported::Module(submodule);
         }
         let mut outside = None;
         for source in &module.star_imports {
             match self.file(*source, file) {
                 Some(from) if from != file && is_public(&modules[from.index()], member) => {
-                    match self.member_of(modules, from, member, depth - 1) {
+                    match self.search(modules, from, member, depth - 1) {
                         Imported::Missing => {}
                         found => return found,
                     }
@@ -151,10 +174,9 @@ impl ModuleNames {
     /// A symbol that does nothing but import stands for what it imports.
     fn follow(&self, modules: &[Module], file: FileId, symbol: SymbolId, depth: u32) -> Imported {
         let module = &modules[file.index()];
-        let bindings = exported(module, symbol);
-        let mut candidates = bindings.iter().map(|binding| module.bindings[binding.index()].kind);
+        let mut candidates = exported(module, symbol).map(|binding| module.bindings[binding.index()].kind);
         let (Some(first), None) = (candidates.next(), candidates.next()) else {
-            return self.first_import_in_program(modules, file, symbol, &bindings, depth);
+            return self.first_import_in_program(modules, file, symbol, depth);
         };
         self.target(modules, file, first, depth).unwrap_or(Imported::Symbol(file, symbol))
     }
@@ -164,7 +186,7 @@ impl ModuleNames {
             BindingKind::Import(path) => Some(self.module(path, from)),
             BindingKind::ImportMember(module, name) => Some(match self.file(module, from) {
                 Some(file) if file == from => self.member_of_self(modules, file, name, depth - 1),
-                Some(file) => self.member_of(modules, file, name, depth - 1),
+                Some(file) => self.search(modules, file, name, depth - 1),
                 None => self.module(module.join(name), from),
             }),
             _ => None,
@@ -177,13 +199,12 @@ impl ModuleNames {
         modules: &[Module],
         file: FileId,
         symbol: SymbolId,
-        bindings: &[BindingId],
         depth: u32,
     ) -> Imported {
         let module = &modules[file.index()];
-        let kinds = bindings.iter().map(|binding| module.bindings[binding.index()].kind);
+        let kinds = exported(module, symbol).map(|binding| module.bindings[binding.index()].kind);
         let is_import = |kind: &BindingKind| matches!(kind, BindingKind::Import(_) | BindingKind::ImportMember(..));
-        if bindings.is_empty() || !kinds.clone().all(|kind| is_import(&kind)) {
+        if !kinds.clone().all(|kind| is_import(&kind)) {
             return Imported::Symbol(file, symbol);
         }
         let targets: Vec<Imported> = kinds.filter_map(|kind| self.target(modules, file, kind, depth)).collect();
@@ -194,19 +215,17 @@ impl ModuleNames {
 
 /// The bindings of a module's symbol that its importers may see: what reaches the end of the module, and what functions
 /// assign through `global`.
-pub(crate) fn exported(module: &Module, symbol: SymbolId) -> Vec<BindingId> {
+pub(crate) fn exported(module: &Module, symbol: SymbolId) -> impl Iterator<Item = BindingId> + Clone + '_ {
     let body = module.function(FunctionId(0));
     let symbol = &body.symbols[symbol.index()];
-    let mut bindings = module.defs(&symbol.exit).to_vec();
-    if symbol.exit == Defs::Nothing {
-        bindings.extend(symbol.bindings.iter().filter(|b| !is_deleted(module, **b)));
-    }
+    let at_end = module.defs(&symbol.exit).iter();
+    let any: &[BindingId] = if symbol.exit == Defs::Nothing { &symbol.bindings } else { &[] };
     let from_functions = symbol.bindings.iter().filter(|binding| {
         let bound = module.bindings[binding.index()];
-        bound.within != bound.owner && !matches!(bound.kind, BindingKind::Deleted)
+        bound.within != bound.owner
     });
-    bindings.extend(from_functions);
-    bindings
+    let alive = |binding: &&BindingId| !is_deleted(module, **binding);
+    at_end.chain(any.iter().filter(alive)).chain(from_functions.filter(alive)).copied()
 }
 
 fn is_deleted(module: &Module, binding: BindingId) -> bool {

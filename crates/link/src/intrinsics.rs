@@ -9,7 +9,7 @@ use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Modul
 pub(crate) fn builtin(name: Name) -> Type {
     match name.as_str() {
         "True" | "False" | "__name__" | "__file__" | "__doc__" => Type::Plain,
-        other => Type::External(Name::new(&format!("builtins.{other}"))),
+        _ => Type::External(Name::new("builtins").join(name)),
     }
 }
 

@@ -25,11 +25,11 @@ pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why
 pub use variables::Variable;
 
 use imports::ModuleNames;
-use racewalk_ir::{ClassId, Event, ExprId, Function, FunctionId, FunctionKind, Module, Name};
+use racewalk_ir::{Event, ExprId, Function, FunctionId, FunctionKind, Module, Name};
 use racewalk_models::Models;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use slots::{FileSlots, FunctionSlots, ROUNDS, Slot};
+use slots::{FileSlots, ROUNDS, Slot, SlotId};
 
 /// Modules with what is known across them.
 #[derive(Debug)]
@@ -92,69 +92,51 @@ pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings:
 
 /// Rounds until nothing is open, or long enough.
 fn settle(linked: &mut Linked) {
+    let mut open: Vec<Vec<SlotId>> = linked.slots.par_iter().map(FileSlots::unsettled).collect();
     for _ in 0..ROUNDS {
         let shared = &*linked;
-        let next: Vec<Option<FileSlots>> =
-            (0..shared.modules.len()).into_par_iter().map(|file| round(shared, FileId(file as u32))).collect();
-        let mut any = false;
-        for (file, slots) in next.into_iter().enumerate() {
-            if let Some(slots) = slots {
-                any = true;
-                linked.slots[file] = slots;
-            }
+        let found: Vec<Vec<Slot>> =
+            open.par_iter().enumerate().map(|(file, open)| round(shared, FileId(file as u32), open)).collect();
+        for ((slots, open), found) in linked.slots.iter_mut().zip(&mut open).zip(found) {
+            let mut found = found.into_iter();
+            open.retain(|id| {
+                let slot = found.next().expect("a round evaluates every open slot");
+                slots.set(*id, slot);
+                !slot.settled
+            });
         }
-        if !any {
+        if open.iter().all(Vec::is_empty) {
             break;
         }
     }
 }
 
-/// One round over a file: its open slots evaluated again; none when nothing is open.
-fn round(linked: &Linked, file: FileId) -> Option<FileSlots> {
-    let old = &linked.slots[file.index()];
-    if !has_open(old) {
-        return None;
-    }
+/// One round over a file: its open slots evaluated again.
+fn round(linked: &Linked, file: FileId, open: &[SlotId]) -> Vec<Slot> {
     let evaluator = Evaluator::new(linked, file);
+    open.iter().map(|id| evaluate(&evaluator, *id)).collect()
+}
+
+fn evaluate(evaluator: &Evaluator<'_>, slot: SlotId) -> Slot {
     let module = evaluator.module;
-    let mut new = old.clone();
-    if let Some(body) = module.functions.first() {
-        for (symbol, slot) in body.symbols.iter().zip(&mut new.symbols).filter(|(_, slot)| !slot.settled) {
-            *slot = evaluator.settle(|| evaluator.lookup(FunctionId(0), symbol.name));
+    match slot {
+        SlotId::Symbol(at) => {
+            let name = module.function(FunctionId(0)).symbols[at as usize].name;
+            evaluator.settle(|| evaluator.lookup(FunctionId(0), name))
         }
-    }
-    for (id, slots) in new.functions.iter_mut().enumerate() {
-        settle_function(&evaluator, FunctionId(id as u32), slots);
-    }
-    for (id, slots) in new.classes.iter_mut().enumerate() {
-        let class = ClassRef { file, id: ClassId(id as u32) };
-        for (name, slot) in slots.members.iter_mut().filter(|(_, slot)| !slot.settled) {
-            *slot = member::evaluate_member(&evaluator, class, *name);
-        }
-    }
-    Some(new)
-}
-
-fn has_open(slots: &FileSlots) -> bool {
-    slots.symbols.iter().any(|slot| !slot.settled)
-        || slots.functions.iter().any(|function| !function.returns.settled || !function.value.settled)
-        || slots.classes.iter().any(|class| class.members.values().any(|slot| !slot.settled))
-}
-
-fn settle_function(evaluator: &Evaluator<'_>, id: FunctionId, slots: &mut FunctionSlots) {
-    let function = evaluator.module.function(id);
-    if !slots.value.settled {
-        slots.value = if function.decorators.is_empty() {
+        SlotId::Value(id) if module.function(id).decorators.is_empty() => {
             Slot::settled(Type::Function(FunctionRef { file: evaluator.file, id }))
-        } else {
-            evaluator.settle(|| decorators::decorated(evaluator, id))
-        };
-    }
-    if !slots.returns.settled {
-        slots.returns = match function.kind {
+        }
+        SlotId::Value(id) => evaluator.settle(|| decorators::decorated(evaluator, id)),
+        SlotId::Returns(id) => match module.function(id).kind {
             FunctionKind::Module | FunctionKind::ClassBody => Slot::settled(Type::None),
-            _ => evaluator.settle(|| returned(evaluator, id, function)),
-        };
+            _ => evaluator.settle(|| returned(evaluator, id, module.function(id))),
+        },
+        SlotId::Member(id, at) => {
+            let class = ClassRef { file: evaluator.file, id };
+            let name = evaluator.linked.slots[evaluator.file.index()].classes[id.index()].members.name(at);
+            member::evaluate_member(evaluator, class, name)
+        }
     }
 }
 

@@ -108,8 +108,8 @@ impl Evaluator<'_> {
 
     /// A member that the class itself has, bound to the receiver.
     fn own_member(&self, class: ClassRef, receiver: Type, name: Name) -> Option<Type> {
-        let slot = self.linked.slots[class.file.index()].classes[class.id.index()].members.get(&name)?;
-        Some(self.bound_member(self.read(*slot), class, receiver))
+        let slot = self.linked.slots[class.file.index()].classes[class.id.index()].members.get(name)?;
+        Some(self.bound_member(self.read(slot), class, receiver))
     }
 
     fn bound_member(&self, value: Type, class: ClassRef, receiver: Type) -> Type {
@@ -198,7 +198,7 @@ impl Evaluator<'_> {
 
     fn instance_is_no_awaitable(&self, class: ClassRef) -> Answer {
         let slots = &self.linked.slots[class.file.index()].classes[class.id.index()];
-        let answers_anything = slots.members.contains_key(&Name::new("__getattr__"));
+        let answers_anything = slots.members.get(Name::new("__getattr__")).is_some();
         if slots.has_unknown_base || answers_anything { Answer::Unknown(Why::Library) } else { Answer::No }
     }
 

@@ -56,7 +56,11 @@ fn calls(linked: &Linked, file: FileId) -> Vec<Given> {
     for (id, function) in evaluator.module.functions.iter().enumerate() {
         for event in &function.events {
             let Event::Call(call) = *event else { continue };
-            let Expr::Call(callee, _) = evaluator.module.expr(call) else { continue };
+            let Expr::Call(callee, args) = evaluator.module.expr(call) else { continue };
+            let args = evaluator.module.args(args);
+            if args.is_empty() || args.iter().any(|arg| matches!(arg.kind, ArgKind::Spread)) {
+                continue;
+            }
             let id = FunctionId(id as u32);
             let callee = evaluator.eval(id, callee);
             for member in callee.members() {
@@ -79,7 +83,7 @@ fn target(linked: &Linked, callee: Type) -> Option<(FunctionRef, usize)> {
             let init = Name::new("__init__");
             slots.lineage.iter().find_map(|(base, _)| match base {
                 Type::Class(base) => {
-                    let slot = linked.slots[base.file.index()].classes[base.id.index()].members.get(&init)?;
+                    let slot = linked.slots[base.file.index()].classes[base.id.index()].members.get(init)?;
                     match slot.value {
                         Type::Function(function) => Some((function, 1)),
                         _ => None,
@@ -102,10 +106,6 @@ fn arguments(
 ) {
     let params = &evaluator.linked.modules[target.file.index()].function(target.id).params;
     if params.iter().skip(skipped).all(|param| param.annotation.is_some()) {
-        return;
-    }
-    let args = evaluator.args(call);
-    if args.iter().any(|arg| matches!(arg.kind, ArgKind::Spread)) {
         return;
     }
     for (position, param) in params.iter().enumerate().skip(skipped) {

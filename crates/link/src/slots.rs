@@ -5,7 +5,7 @@
 //! of the files nor on the number of threads, and recursion between files needs no care.
 
 use crate::types::{Type, Types, Why};
-use racewalk_ir::{Module, Name};
+use racewalk_ir::{ClassId, FunctionId, Module, Name};
 use rustc_hash::FxHashMap;
 
 /// The rounds after which what is still unsettled stays unknown: longer chains of inference are rare, and circular
@@ -46,9 +46,62 @@ pub(crate) struct ClassSlots {
     /// Names of its type parameters, in order.
     pub params: Vec<Name>,
     /// Its own members: what its body binds and what its methods assign.
-    pub members: FxHashMap<Name, Slot>,
+    pub members: Members,
     /// Some base could not be found in the program or among the models.
     pub has_unknown_base: bool,
+}
+
+/// The members of a class by name, in the order in which they appear: the order of evaluation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Members {
+    slots: Vec<(Name, Slot)>,
+    by_name: FxHashMap<Name, u32>,
+}
+
+impl Members {
+    fn open(names: impl Iterator<Item = Name>) -> Self {
+        let mut members = Self::default();
+        for name in names {
+            members.by_name.entry(name).or_insert_with(|| {
+                members.slots.push((name, Slot::OPEN));
+                members.slots.len() as u32 - 1
+            });
+        }
+        members
+    }
+
+    /// The member of this name.
+    pub fn get(&self, name: Name) -> Option<Slot> {
+        self.by_name.get(&name).map(|at| self.slots[*at as usize].1)
+    }
+
+    /// The name of the member at this position.
+    pub fn name(&self, at: u32) -> Name {
+        self.slots[at as usize].0
+    }
+
+    /// All members, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, Slot)> + '_ {
+        self.slots.iter().copied()
+    }
+
+    /// All slots.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().map(|(_, slot)| slot)
+    }
+}
+
+/// Which slot of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SlotId {
+    /// A symbol of the module's body.
+    Symbol(u32),
+    /// What a function's name stands for.
+    Value(FunctionId),
+    /// What a function's body returns.
+    Returns(FunctionId),
+    /// A member of a class.
+    Member(ClassId, u32),
 }
 
 /// What is known of a file.
@@ -69,15 +122,43 @@ impl FileSlots {
             let body = module.function(class.body);
             let bound = body.symbols.iter().map(|symbol| symbol.name);
             let assigned = class.fields.iter().map(|field| field.name);
-            ClassSlots {
-                members: bound.chain(assigned).map(|name| (name, Slot::OPEN)).collect(),
-                ..ClassSlots::default()
-            }
+            ClassSlots { members: Members::open(bound.chain(assigned)), ..ClassSlots::default() }
         });
         Self {
             symbols: vec![Slot::OPEN; symbols],
             functions: vec![function; module.functions.len()],
             classes: classes.collect(),
+        }
+    }
+
+    /// The slots that are not settled, in the order of evaluation.
+    pub fn unsettled(&self) -> Vec<SlotId> {
+        let symbols = (0..self.symbols.len() as u32).map(SlotId::Symbol);
+        let functions = (0..self.functions.len() as u32)
+            .flat_map(|id| [SlotId::Value(FunctionId(id)), SlotId::Returns(FunctionId(id))]);
+        let classes = self.classes.iter().enumerate().flat_map(|(class, slots)| {
+            let members = 0..slots.members.slots.len() as u32;
+            members.map(move |member| SlotId::Member(ClassId(class as u32), member))
+        });
+        symbols.chain(functions).chain(classes).filter(|id| !self.get(*id).settled).collect()
+    }
+
+    fn get(&self, id: SlotId) -> Slot {
+        match id {
+            SlotId::Symbol(at) => self.symbols[at as usize],
+            SlotId::Value(function) => self.functions[function.index()].value,
+            SlotId::Returns(function) => self.functions[function.index()].returns,
+            SlotId::Member(class, at) => self.classes[class.index()].members.slots[at as usize].1,
+        }
+    }
+
+    /// Stores what a round found.
+    pub fn set(&mut self, id: SlotId, slot: Slot) {
+        match id {
+            SlotId::Symbol(at) => self.symbols[at as usize] = slot,
+            SlotId::Value(function) => self.functions[function.index()].value = slot,
+            SlotId::Returns(function) => self.functions[function.index()].returns = slot,
+            SlotId::Member(class, at) => self.classes[class.index()].members.slots[at as usize].1 = slot,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What light inference knows about a value.
 
 use racewalk_ir::{ClassId, FunctionId, Name};
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{LazyLock, Mutex};
 
 /// A source file of the program: the position of its module in [`crate::Program::modules`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,9 +72,31 @@ impl Why {
     }
 }
 
+/// What is interned, with what is often asked of it.
+#[derive(Debug)]
+struct Interned<T: ?Sized> {
+    mentions: Mentions,
+    of: T,
+}
+
+/// Whether type parameters occur in a type.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mentions {
+    /// Anywhere.
+    anywhere: bool,
+    /// Receivers of bound methods aside.
+    outright: bool,
+}
+
+impl Mentions {
+    fn either(self, other: Self) -> Self {
+        Self { anywhere: self.anywhere || other.anywhere, outright: self.outright || other.outright }
+    }
+}
+
 /// An interned type: compared by address.
 #[derive(Clone, Copy, Debug)]
-pub struct TypeRef(&'static Type);
+pub struct TypeRef(&'static Interned<Type>);
 
 impl PartialEq for TypeRef {
     fn eq(&self, other: &Self) -> bool {
@@ -92,13 +115,13 @@ impl Hash for TypeRef {
 impl TypeRef {
     /// The type.
     pub fn get(self) -> Type {
-        *self.0
+        self.0.of
     }
 }
 
 /// An interned list of types: compared by address.
 #[derive(Clone, Copy, Debug)]
-pub struct Types(&'static [Type]);
+pub struct Types(&'static Interned<Vec<Type>>);
 
 impl PartialEq for Types {
     fn eq(&self, other: &Self) -> bool {
@@ -110,20 +133,22 @@ impl Eq for Types {}
 
 impl Hash for Types {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.as_ptr().hash(state);
-        self.0.len().hash(state);
+        std::ptr::from_ref(self.0).hash(state);
     }
 }
 
 impl Types {
     /// The members.
     pub fn as_slice(self) -> &'static [Type] {
-        self.0
+        &self.0.of
     }
 
     /// No members.
-    pub const EMPTY: Types = Types(&[]);
+    pub const EMPTY: Types = Types(&NO_TYPES);
 }
+
+static NO_TYPES: Interned<Vec<Type>> =
+    Interned { mentions: Mentions { anywhere: false, outright: false }, of: Vec::new() };
 
 /// What is known about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -197,19 +222,24 @@ pub enum Answer {
 
 const SHARDS: usize = 16;
 
-fn intern<K: ?Sized + Hash + Eq + Sync>(
-    table: &'static OnceLock<[Mutex<FxHashSet<&'static K>>; SHARDS]>,
+/// A table of what is interned, spread over shards so that threads rarely meet.
+type Table<T> = LazyLock<[Mutex<FxHashMap<T, &'static Interned<T>>>; SHARDS]>;
+
+static TYPES: Table<Type> = LazyLock::new(Default::default);
+static LISTS: Table<Vec<Type>> = LazyLock::new(Default::default);
+
+fn intern<T: Borrow<K> + Clone + Hash + Eq, K: ?Sized + Hash + Eq + ToOwned<Owned = T>>(
+    table: &'static Table<T>,
     key: &K,
-    keep: impl FnOnce(&K) -> &'static K,
-) -> &'static K {
-    let shards = table.get_or_init(Default::default);
+    mentions: impl FnOnce() -> Mentions,
+) -> &'static Interned<T> {
     let shard = (FxBuildHasher.hash_one(key) >> 40) as usize % SHARDS;
-    let mut known = shards[shard].lock().expect("no thread panics while it holds a type table");
+    let mut known = table[shard].lock().expect("no thread panics while it holds a type table");
     if let Some(found) = known.get(key) {
         return found;
     }
-    let kept = keep(key);
-    known.insert(kept);
+    let kept: &'static Interned<T> = Box::leak(Box::new(Interned { mentions: mentions(), of: key.to_owned() }));
+    known.insert(kept.of.clone(), kept);
     kept
 }
 
@@ -219,24 +249,52 @@ impl Type {
 
     /// The interned form.
     pub fn interned(self) -> TypeRef {
-        static TABLE: OnceLock<[Mutex<FxHashSet<&'static Type>>; SHARDS]> = OnceLock::new();
-        TypeRef(intern(&TABLE, &self, |kept| Box::leak(Box::new(*kept))))
+        TypeRef(intern(&TYPES, &self, || self.mentions()))
     }
 
     /// The interned form of a list.
     pub fn list(types: &[Type]) -> Types {
-        static TABLE: OnceLock<[Mutex<FxHashSet<&'static [Type]>>; SHARDS]> = OnceLock::new();
         if types.is_empty() {
             return Types::EMPTY;
         }
-        Types(intern(&TABLE, types, |kept: &[Type]| Box::leak(kept.to_vec().into_boxed_slice())))
+        let mentions = || types.iter().fold(Mentions::default(), |all, one| all.either(one.mentions()));
+        Types(intern(&LISTS, types, mentions))
+    }
+
+    fn mentions(self) -> Mentions {
+        match self {
+            Type::Parameter(..) => Mentions { anywhere: true, outright: true },
+            Type::Instance(_, list) | Type::ExternalInstance(_, list) | Type::Tuple(list) | Type::Union(list) => {
+                list.0.mentions
+            }
+            Type::Method(_, receiver) => Mentions { outright: false, ..receiver.0.mentions },
+            Type::Context(inner, _)
+            | Type::Callable(inner)
+            | Type::Partial(inner)
+            | Type::Coroutine(inner)
+            | Type::AsyncGenerator(inner)
+            | Type::Generator(inner)
+            | Type::Collection(inner)
+            | Type::Mapping(inner)
+            | Type::Form(inner) => inner.0.mentions,
+            _ => Mentions::default(),
+        }
+    }
+
+    /// Type parameters occur in it, the receivers of bound methods aside.
+    pub(crate) fn mentions_parameter(self) -> bool {
+        self.mentions().outright
     }
 
     /// One of these. What is known beats what is not: a value that is a `Foo` on one path and unknown on another is
     /// treated as both.
     pub fn union(types: impl IntoIterator<Item = Type>) -> Type {
-        let mut members: Vec<Type> = Vec::new();
-        for candidate in types {
+        let mut types = types.into_iter();
+        // Most have one candidate.
+        let Some(first) = types.next() else { return Type::Unknown(Why::Unbound) };
+        let Some(second) = types.next() else { return first };
+        let mut members: Vec<Type> = first.members().to_vec();
+        for candidate in std::iter::once(second).chain(types) {
             for member in candidate.members() {
                 if !members.contains(member) {
                     members.push(*member);
@@ -246,7 +304,6 @@ impl Type {
         // A union of very many says nothing that a rule could use.
         const MOST_MEMBERS: usize = 12;
         match members.as_slice() {
-            [] => Type::Unknown(Why::Unbound),
             [one] => *one,
             many if many.len() > MOST_MEMBERS => Type::DYNAMIC,
             many => Type::Union(Type::list(many)),
@@ -278,6 +335,9 @@ impl Type {
 
     /// The type with its type parameters replaced.
     pub fn substitute(self, find: &dyn Fn(Name) -> Option<Type>) -> Type {
+        if !self.mentions().anywhere {
+            return self;
+        }
         let inner = |inner: TypeRef| inner.get().substitute(find).interned();
         let each = |types: Types| {
             let replaced: Vec<Type> = types.as_slice().iter().map(|one| one.substitute(find)).collect();

@@ -56,9 +56,9 @@ impl Program {
         symbols.map(|(at, slot)| (SymbolId(at as u32), slot.value))
     }
 
-    /// A class's own members with what they hold, in no order.
+    /// A class's own members with what they hold, in the order of their first appearance.
     pub fn members(&self, class: ClassRef) -> impl Iterator<Item = (Name, Type)> + '_ {
         let slots = &self.linked.slots[class.file.index()].classes[class.id.index()];
-        slots.members.iter().map(|(name, slot)| (*name, slot.value))
+        slots.members.iter().map(|(name, slot)| (name, slot.value))
     }
 }

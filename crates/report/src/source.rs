@@ -14,8 +14,9 @@ impl SourceText {
     /// Takes a text; lines end as Python's do (`\n`, `\r\n`, `\r`).
     pub fn new(text: String) -> Self {
         let bytes = text.as_bytes();
-        let ends = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
-        let line_starts = std::iter::once(0).chain((0..bytes.len()).filter(ends).map(|at| at + 1)).collect();
+        let ends = |at: &usize| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n');
+        let ends = memchr::memchr2_iter(b'\n', b'\r', bytes).filter(ends);
+        let line_starts = std::iter::once(0).chain(ends.map(|at| at + 1)).collect();
         Self { text, line_starts }
     }
 

@@ -203,7 +203,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
     if is_settled_by_role(ctx.module.role(site.call)) {
         return None;
     }
-    let value = ctx.evaluator.eval(function, site.call);
+    let value = ctx.evaluator.given_by(function, site);
     if !must_be_awaited(ctx, value)
         || is_decoration(ctx, function, site)
         || is_plainly_overridden(ctx, site.callee)
