@@ -82,6 +82,8 @@ pub enum CompKind {
     Map,
     /// Nothing yet: its element runs when somebody iterates.
     Lazy,
+    /// Nothing yet, and only asynchronous iteration runs its element: it suspends.
+    LazyAsync,
 }
 
 /// Literals whose value some stage asks for.

@@ -142,6 +142,8 @@ pub struct Symbol {
     pub bindings: Vec<BindingId>,
     /// Its bindings that reach the end of the body (of a module or class: what its users see).
     pub exit: Defs,
+    /// A nested function binds it too (`nonlocal`), so what a read sees is not settled by the function's own flow.
+    pub bound_inside: bool,
     /// The function declares it to be the module's (`global`).
     pub is_global: bool,
     /// The function declares it to be an enclosing function's (`nonlocal`).

@@ -4,7 +4,7 @@ use crate::eval::Evaluator;
 use crate::intrinsics;
 use crate::types::{FunctionRef, Type, Why};
 use racewalk_ir::{Arg, ArgKind, Expr, ExprId, FunctionId, Name, ParamKind};
-use racewalk_models::Call;
+use racewalk_models::{Call, Decorator};
 
 impl Evaluator<'_> {
     /// The arguments of a call expression.
@@ -98,6 +98,14 @@ impl Evaluator<'_> {
     fn call_external(&self, path: Name, call: Option<(FunctionId, ExprId)>) -> Type {
         let models = &self.linked.models;
         if let Some(model) = models.function(path) {
+            // A decorator that is called: `sync_to_async(load)(key)`.
+            if model.decorator == Some(Decorator::MakesAsync)
+                && let Some((function, expr)) = call
+            {
+                let inner = self.result(self.argument(function, expr, 0), None);
+                let made = Type::Callable(Type::Coroutine(inner.interned()).interned());
+                return Type::Partial(made.interned());
+            }
             return self.modelled(model, Type::DYNAMIC, call);
         }
         match models.class(path) {
@@ -126,7 +134,16 @@ impl Evaluator<'_> {
             None => Type::Unknown(Why::Library),
         };
         match (model.is_async, &model.enter_async, &model.enter) {
+            // Awaited or entered: `await open(…)`, `async with open(…)`.
+            (true, Some(entered), _) => Type::union([
+                Type::Coroutine(given.interned()),
+                Type::Context(self.from_spec(entered, receiver, call).interned(), true),
+            ]),
             (true, ..) => Type::Coroutine(given.interned()),
+            (_, Some(as_async), Some(as_plain)) => Type::union([
+                Type::Context(self.from_spec(as_async, receiver, call).interned(), true),
+                Type::Context(self.from_spec(as_plain, receiver, call).interned(), false),
+            ]),
             (_, Some(entered), _) => Type::Context(self.from_spec(entered, receiver, call).interned(), true),
             (_, _, Some(entered)) => Type::Context(self.from_spec(entered, receiver, call).interned(), false),
             _ if model.returns.is_none() && model.blocks.is_some() => Type::Plain,
@@ -153,6 +170,10 @@ impl Evaluator<'_> {
                 Type::AsyncGenerator(_) => returns,
                 _ => Type::AsyncGenerator(Type::DYNAMIC.interned()),
             },
+            // A declaration without a body: what implements it may be a generator or give one.
+            (true, false) if body.stub != racewalk_ir::Stub::No && matches!(returns, Type::AsyncGenerator(_)) => {
+                Type::DYNAMIC
+            }
             (true, false) => Type::Coroutine(returns.interned()),
             (false, true) => match returns {
                 Type::Generator(_) => returns,

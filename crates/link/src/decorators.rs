@@ -131,6 +131,10 @@ fn effect_of_return(module: &Module, decorator: FunctionId, value: ExprId, depth
     if is_first_param(module, decorator, value) {
         return Effect::Keeps;
     }
+    if let Expr::Choice(arms) = module.expr(value) {
+        let arms = module.list(arms).iter();
+        return combine(&arms.map(|arm| effect_of_return(module, decorator, *arm, depth)).collect::<Vec<_>>());
+    }
     if let Some(wrapper) = nested_function(module, decorator, value) {
         return effect_of_wrapper(module, decorator, wrapper);
     }

@@ -108,6 +108,7 @@ impl<'p> Evaluator<'p> {
                     CompKind::List | CompKind::Set => Type::Collection(element),
                     CompKind::Map => Type::Mapping(element),
                     CompKind::Lazy => Type::Generator(element),
+                    CompKind::LazyAsync => Type::AsyncGenerator(element),
                 }
             }
             Expr::Lambda(id) => Type::Function(FunctionRef { file: self.file, id }),
@@ -194,9 +195,19 @@ impl<'p> Evaluator<'p> {
         match defs {
             Defs::Outer => self.lookup(function, name),
             Defs::Nothing => Type::Unknown(Why::Unbound),
+            Defs::One(_) | Defs::Several(..) if self.is_bound_inside(defs) => {
+                let bound = self.module.bindings[self.module.defs(&defs)[0].index()];
+                self.captured(bound.owner, bound.symbol)
+            }
             Defs::One(binding) => self.binding(binding),
             Defs::Several(..) => Type::union(self.module.defs(&defs).iter().map(|binding| self.binding(*binding))),
         }
+    }
+
+    fn is_bound_inside(&self, defs: Defs) -> bool {
+        let Some(first) = self.module.defs(&defs).first() else { return false };
+        let bound = self.module.bindings[first.index()];
+        self.module.function(bound.owner).symbols[bound.symbol.index()].bound_inside && bound.owner != FunctionId(0)
     }
 
     /// The value of a name as seen from a body, flow aside: its own symbols, then the enclosing bodies'.

@@ -50,8 +50,8 @@ pub(crate) fn call(evaluator: &Evaluator<'_>, function: FunctionId, path: Name, 
         "typing.cast" | "typing_extensions.cast" => {
             let declared = evaluator.args(expr).first()?.value;
             match evaluator.annotation(function, declared) {
-                // A quoted type is no annotation here: the value's own type is as good.
-                Type::Unknown(_) => argument(1),
+                // A quoted type is a text here, and what it denies is the value's own type.
+                Type::Unknown(why) => Type::Unknown(why),
                 known => known,
             }
         }
@@ -140,6 +140,8 @@ pub(crate) fn operation(evaluator: &Evaluator<'_>, function: FunctionId, list: L
     match operands.as_slice() {
         [first, ..] if operands.iter().all(|operand| matches!(operand, Type::Plain)) => *first,
         [Type::Collection(element), ..] => Type::Collection(*element),
+        // `path / "name"` is a path again.
+        [path @ Type::ExternalInstance(..), rest @ ..] if rest.iter().all(|part| matches!(part, Type::Plain)) => *path,
         _ => Type::DYNAMIC,
     }
 }

@@ -25,7 +25,7 @@ pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why
 pub use variables::Variable;
 
 use imports::ModuleNames;
-use racewalk_ir::{ClassId, ExprId, Function, FunctionId, FunctionKind, Module, Name};
+use racewalk_ir::{ClassId, Event, ExprId, Function, FunctionId, FunctionKind, Module, Name};
 use racewalk_models::Models;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -166,13 +166,26 @@ fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> T
             return declared;
         }
     }
-    if function.stub != racewalk_ir::Stub::No || function.is_generator {
+    if function.is_generator {
+        return yielded(evaluator, id, function);
+    }
+    if function.stub != racewalk_ir::Stub::No {
         return Type::DYNAMIC;
     }
     if function.return_values.is_empty() {
         return Type::None;
     }
     Type::union(function.return_values.iter().map(|value| evaluator.eval(id, *value)))
+}
+
+/// What a generator hands out.
+fn yielded(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> Type {
+    let values = function.events.iter().filter_map(|event| match event {
+        Event::Yield(Some(value)) => Some(evaluator.eval(id, *value)),
+        _ => None,
+    });
+    let element = Type::union(values).interned();
+    if function.is_async { Type::AsyncGenerator(element) } else { Type::Generator(element) }
 }
 
 impl Program {
@@ -236,13 +249,7 @@ impl Program {
 
     /// The method that the class's own body defines under this name.
     pub fn own_method(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
-        let module = self.module(class.file);
-        let body = module.function(module.class(class.id).body);
-        let symbol = &body.symbols[body.symbol_of.get(&name)?.index()];
-        module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
-            racewalk_ir::BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
-            _ => None,
-        })
+        graph::own_method(&self.linked, class, name)
     }
 
     /// The text of an expression for messages: a dotted path where it is one.

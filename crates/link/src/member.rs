@@ -65,12 +65,24 @@ impl Evaluator<'_> {
             };
             let Some(found) = found else { continue };
             let found = self.substitute_params(found, *base, *base_arguments, &slots.params, arguments);
-            if !matches!(found, Type::Unknown(_) | Type::None) {
+            if !matches!(found, Type::Unknown(_) | Type::None) || self.defines(*base, name) {
                 return found;
             }
             fallback.get_or_insert(found);
         }
         fallback.unwrap_or(Type::Unknown(if slots.has_unknown_base { Why::Library } else { Why::Member }))
+    }
+
+    /// The class's own body has a function of this name: nothing further up counts, whatever a decorator made of it.
+    fn defines(&self, class: Type, name: Name) -> bool {
+        let Type::Class(class) = class else { return false };
+        let module = &self.linked.modules[class.file.index()];
+        let body = module.function(module.class(class.id).body);
+        let Some(symbol) = body.symbol_of.get(&name) else { return false };
+        module
+            .defs(&body.symbols[symbol.index()].exit)
+            .iter()
+            .any(|binding| matches!(module.bindings[binding.index()].kind, racewalk_ir::BindingKind::Function(_)))
     }
 
     /// Replaces a base's type parameters by its arguments, and the class's own by the instance's.
@@ -145,12 +157,13 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Whether a value is an awaitable that must be awaited. A union is one only when each of its members is.
+    /// Whether a value is an awaitable. A union is one only when each of its members is; the asynchronous context manager
+    /// that a call may be used as instead does not count.
     pub fn awaitable(&self, value: Type) -> Answer {
         match value {
             Type::Coroutine(_) => Answer::Yes,
             Type::Union(members) => {
-                let members = members.as_slice().iter().filter(|member| **member != Type::None);
+                let members = members.as_slice().iter().filter(|member| !matches!(member, Type::Context(_, true)));
                 let mut answers = members.map(|member| self.awaitable(*member));
                 let first = answers.next().unwrap_or(Answer::No);
                 if answers.all(|answer| answer == first) { first } else { Answer::Unknown(Why::Dynamic) }
@@ -193,7 +206,10 @@ impl Evaluator<'_> {
     pub fn awaited(&self, value: Type) -> Type {
         match value {
             Type::Coroutine(result) => result.get(),
-            Type::Union(members) => Type::union(members.as_slice().iter().map(|member| self.awaited(*member))),
+            Type::Union(members) => {
+                let members = members.as_slice().iter().filter(|member| !matches!(member, Type::Context(_, true)));
+                Type::union(members.map(|member| self.awaited(*member)))
+            }
             Type::ExternalInstance(path, _) => {
                 match self.linked.models.inherited(path, |class| class.awaits_to.as_ref()) {
                     Some(spec) => self.from_spec(spec, value, None),
@@ -269,7 +285,11 @@ impl Evaluator<'_> {
     pub fn entered(&self, value: Type, is_async: bool) -> Type {
         match value {
             Type::Context(given, of) if of == is_async => given.get(),
-            Type::Union(members) => Type::union(members.as_slice().iter().map(|m| self.entered(*m, is_async))),
+            Type::Union(members) => {
+                let members =
+                    members.as_slice().iter().filter(|member| !matches!(member, Type::Coroutine(_) | Type::None));
+                Type::union(members.map(|member| self.entered(*member, is_async)))
+            }
             Type::Instance(..) => {
                 let method = if is_async { "__aenter__" } else { "__enter__" };
                 let given = self.result(self.member(value, Name::new(method)), None);

@@ -9,7 +9,7 @@ use crate::types::{FileId, FunctionRef, Type};
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind};
 use racewalk_models::{Blocks, Runs, Serves};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// What a chain of calls leads to.
@@ -61,7 +61,9 @@ pub struct Summaries {
     /// Plain functions that start an event loop when they are called.
     pub starts_loop: FxHashMap<FunctionRef, Step>,
     /// Functions whose bodies ask whether an event loop runs and decide by it.
-    pub guarded: Vec<FunctionRef>,
+    pub guarded: FxHashSet<FunctionRef>,
+    /// Functions whose bodies ask which thread they are in and decide by it.
+    pub knows_thread: FxHashSet<FunctionRef>,
     /// For each function: the entry points that lead to it, at most three.
     pub reached_from: FxHashMap<FunctionRef, Vec<FunctionRef>>,
     /// Who runs each function: caller, site, how.
@@ -71,11 +73,13 @@ pub struct Summaries {
 pub(crate) fn build(program: &Program) -> Summaries {
     let mut summaries = Summaries { callers: callers(program), ..Summaries::default() };
     let files: Vec<FileId> = program.files().collect();
-    let found: Vec<(Vec<Sink>, Vec<FunctionRef>)> = files.into_par_iter().map(|file| sinks_in(program, file)).collect();
-    for (sinks, guarded) in found {
-        summaries.sinks.extend(sinks);
-        summaries.guarded.extend(guarded);
+    let found: Vec<InFile> = files.into_par_iter().map(|file| sinks_in(program, file)).collect();
+    for in_file in found {
+        summaries.sinks.extend(in_file.sinks);
+        summaries.guarded.extend(in_file.guarded);
+        summaries.knows_thread.extend(in_file.knows_thread);
     }
+    add_guarded_by_helper(program, &mut summaries.guarded);
     let is = |wanted: fn(SinkKind) -> bool| move |sink: &Sink| wanted(sink.kind);
     summaries.blocks = backwards(program, &summaries, is(|kind| matches!(kind, SinkKind::Blocks(b) if is_certain(b))));
     summaries.lingers =
@@ -87,7 +91,7 @@ pub(crate) fn build(program: &Program) -> Summaries {
 
 /// Blocks for as long as something outside the process takes, whatever it is given.
 pub const fn is_certain(blocks: Blocks) -> bool {
-    !matches!(blocks, Blocks::File | Blocks::Cpu | Blocks::Lock)
+    !matches!(blocks, Blocks::File | Blocks::Stat | Blocks::Cpu | Blocks::Lock)
 }
 
 fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> {
@@ -100,15 +104,24 @@ fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId
     callers
 }
 
-fn sinks_in(program: &Program, file: FileId) -> (Vec<Sink>, Vec<FunctionRef>) {
+#[derive(Default)]
+struct InFile {
+    sinks: Vec<Sink>,
+    guarded: Vec<FunctionRef>,
+    knows_thread: Vec<FunctionRef>,
+}
+
+fn sinks_in(program: &Program, file: FileId) -> InFile {
     let evaluator = program.evaluator(file);
     let module = program.module(file);
-    let mut sinks = Vec::new();
-    let mut guarded = Vec::new();
+    let InFile { mut sinks, mut guarded, mut knows_thread } = InFile::default();
     for id in 0..module.functions.len() {
         let function = FunctionRef { file, id: FunctionId(id as u32) };
         if asks_for_loop(program, function) {
             guarded.push(function);
+        }
+        if asks_for_thread(program, function) {
+            knows_thread.push(function);
         }
         for site in program.sites(function) {
             sinks.extend(sink_at(program, function, site.call, site.callee));
@@ -133,7 +146,7 @@ fn sinks_in(program: &Program, file: FileId) -> (Vec<Sink>, Vec<FunctionRef>) {
             }
         }
     }
-    (sinks, guarded)
+    InFile { sinks, guarded, knows_thread }
 }
 
 fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type) -> Option<Sink> {
@@ -153,7 +166,8 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
 
 /// What is awaited gives the thread back, whatever a model says of its namesake.
 fn is_awaited(program: &Program, file: FileId, call: ExprId) -> bool {
-    program.module(file).role(call) == racewalk_ir::Role::Awaited
+    use racewalk_ir::Role;
+    matches!(program.module(file).role(call), Role::Awaited | Role::EnteredAsync | Role::IteratedAsync)
 }
 
 /// The function looks for a running loop and so may know what it does: a probe inside `try`, or a condition on it.
@@ -182,6 +196,31 @@ fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
     false
 }
 
+/// The function asks which thread it runs in.
+fn asks_for_thread(program: &Program, function: FunctionRef) -> bool {
+    program.sites(function).iter().any(|site| match site.callee {
+        Type::External(path) => {
+            matches!(path.as_str(), "threading.get_ident" | "threading.current_thread" | "threading.main_thread")
+        }
+        _ => false,
+    })
+}
+
+/// `if in_loop(): …`: the check is in a helper.
+fn add_guarded_by_helper(program: &Program, guarded: &mut FxHashSet<FunctionRef>) {
+    use racewalk_ir::Role;
+    let asks = |caller: FunctionRef| {
+        program.sites(caller).iter().any(|site| {
+            let role = program.module(caller.file).role(site.call);
+            let is_condition = matches!(role, Role::Condition | Role::Tested);
+            is_condition
+                && matches!(site.callee, Type::Function(target) | Type::Method(target, _) if guarded.contains(&target))
+        })
+    };
+    let more: Vec<FunctionRef> = program.functions().filter(|caller| asks(*caller)).collect();
+    guarded.extend(more);
+}
+
 enum Probe {
     /// Says whether a loop runs.
     Asks,
@@ -193,7 +232,6 @@ fn probe(program: &Program, callee: Type) -> Option<Probe> {
     let name = match callee {
         Type::External(path) => path.last_segment(),
         Type::ExternalMethod(_, method, _) => method.as_str(),
-        // A loop of unknown making, asked by name.
         _ => return None,
     };
     let model = program.model_of(callee);
@@ -209,31 +247,30 @@ fn probe(program: &Program, callee: Type) -> Option<Probe> {
 fn backwards(program: &Program, summaries: &Summaries, wanted: impl Fn(&Sink) -> bool) -> FxHashMap<FunctionRef, Step> {
     let mut steps: FxHashMap<FunctionRef, Step> = FxHashMap::default();
     let mut queue = VecDeque::new();
-    let guarded: rustc_hash::FxHashSet<FunctionRef> = summaries.guarded.iter().copied().collect();
+    let passes =
+        |function: FunctionRef| runs_in_callers_thread(program, function) && !summaries.guarded.contains(&function);
     for (number, sink) in summaries.sinks.iter().enumerate().filter(|(_, sink)| wanted(sink)) {
-        let stops = sink.kind == SinkKind::StartsLoop && guarded.contains(&sink.function);
-        if !runs_in_callers_thread(program, sink.function) || stops || steps.contains_key(&sink.function) {
-            continue;
+        if passes(sink.function) && !steps.contains_key(&sink.function) {
+            let step = Step { site: sink.site, next: None, sink: number as u32, distance: 0, is_override: false };
+            steps.insert(sink.function, step);
+            queue.push_back(sink.function);
         }
-        let step = Step { site: sink.site, next: None, sink: number as u32, distance: 0, is_override: false };
-        steps.insert(sink.function, step);
-        queue.push_back(sink.function);
     }
     while let Some(function) = queue.pop_front() {
         let step = steps[&function];
-        let starts_loop = summaries.sinks[step.sink as usize].kind == SinkKind::StartsLoop;
         for (caller, site, how) in summaries.callers.get(&function).into_iter().flatten() {
-            let passes = matches!(how, How::Calls | How::Implicit | How::Callback);
-            let stops = starts_loop && guarded.contains(caller);
-            if !passes || stops || !runs_in_callers_thread(program, *caller) || steps.contains_key(caller) {
+            let runs_it = matches!(how, How::Calls | How::Implicit | How::Callback);
+            if !runs_it || !passes(*caller) || steps.contains_key(caller) {
                 continue;
             }
-            let is_override =
-                program.edges(*caller).iter().any(|e| e.site == *site && e.target == function && e.is_override);
-            let next =
-                Step { site: *site, next: Some(function), sink: step.sink, distance: step.distance + 1, is_override };
-            steps.insert(*caller, next);
-            queue.push_back(*caller);
+            if let Some(is_override) = program.leads_to(&steps, *caller, *site, function) {
+                let distance = step.distance + 1;
+                steps.insert(
+                    *caller,
+                    Step { site: *site, next: Some(function), sink: step.sink, distance, is_override },
+                );
+                queue.push_back(*caller);
+            }
         }
     }
     steps
@@ -280,6 +317,26 @@ impl Program {
         let entry = &self.entries.get(&function)?.entry;
         let is_async = self.function(function).is_async;
         Some((entry.serves, if is_async { entry.asynchronous } else { entry.plain }))
+    }
+
+    /// Whether running `target` at this site says something of the site: where one of several overriding methods may
+    /// run, at least half of those with a body must lead to a sink. `Some(true)` when `target` is an overriding one.
+    pub fn leads_to(
+        &self,
+        steps: &FxHashMap<FunctionRef, Step>,
+        caller: FunctionRef,
+        site: ExprId,
+        target: FunctionRef,
+    ) -> Option<bool> {
+        let at_site = self.edges(caller).iter().filter(|edge| edge.site == site);
+        let is_override = at_site.clone().any(|edge| edge.target == target && edge.is_override);
+        if !at_site.clone().any(|edge| edge.is_override) {
+            return Some(false);
+        }
+        let with_body = at_site.filter(|edge| self.function(edge.target).stub == racewalk_ir::Stub::No);
+        let (all, leading) = with_body
+            .fold((0, 0), |(all, leading), edge| (all + 1, leading + usize::from(steps.contains_key(&edge.target))));
+        (leading * 2 >= all).then_some(is_override)
     }
 
     /// The steps from a function to the sink that its first step names, this function's step first.

@@ -43,6 +43,22 @@ pub enum TypeSpec {
     Unknown,
 }
 
+impl TypeSpec {
+    /// The type carries what calling the argument at this position gives.
+    pub fn gives_call_of(&self, at: usize) -> bool {
+        match self {
+            Self::CalledArgument(position) | Self::AwaitedCallOfArgument(position) => *position == at,
+            Self::Coroutine(inner) | Self::AsyncGenerator(inner) | Self::Collection(inner) | Self::Mapping(inner) => {
+                inner.gives_call_of(at)
+            }
+            Self::Path(_, members) | Self::Tuple(members) | Self::Union(members) => {
+                members.iter().any(|member| member.gives_call_of(at))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl TryFrom<String> for TypeSpec {
     type Error = String;
 
@@ -145,7 +161,12 @@ impl<'a> Parser<'a> {
 
 fn build_generic(word: &str, mut arguments: Vec<TypeSpec>) -> TypeSpec {
     let mut last = || Box::new(arguments.pop().unwrap_or(TypeSpec::Unknown));
-    match word {
+    let bare = word.strip_prefix("collections.abc.").or_else(|| word.strip_prefix("typing.")).unwrap_or(word);
+    match bare {
+        "Iterator" | "Iterable" | "Generator" | "Sequence" | "Collection" => TypeSpec::Collection(last()),
+        "AsyncIterator" | "AsyncIterable" | "AsyncGenerator" => TypeSpec::AsyncGenerator(last()),
+        "Awaitable" | "Coroutine" => TypeSpec::Coroutine(last()),
+        "Mapping" | "MutableMapping" => TypeSpec::Mapping(last()),
         "coroutine" => TypeSpec::Coroutine(last()),
         "asyncgen" => TypeSpec::AsyncGenerator(last()),
         "task" => TypeSpec::Path(Name::new("asyncio.Task"), arguments),
@@ -155,7 +176,7 @@ fn build_generic(word: &str, mut arguments: Vec<TypeSpec>) -> TypeSpec {
         }
         "dict" | "mapping" => TypeSpec::Mapping(last()),
         "tuple" => TypeSpec::Tuple(arguments),
-        path => TypeSpec::Path(Name::new(path), arguments),
+        _ => TypeSpec::Path(Name::new(word), arguments),
     }
 }
 

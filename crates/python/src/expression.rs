@@ -281,6 +281,7 @@ impl Lowerer {
         role: Role,
     ) -> ExprId {
         let mut held = Vec::new();
+        let first_event = self.bodies.last().map_or(0, |body| body.events.len());
         for (position, generator) in generators.iter().enumerate() {
             held.push(self.start_generator(generator, position == 0, kind));
             for condition in &generator.ifs {
@@ -296,8 +297,14 @@ impl Lowerer {
             self.event(Event::EndLoop);
             self.event(Event::EndLoopElse);
         }
+        let mut kind = kind;
         if kind == CompKind::Lazy {
             self.event(Event::EndDefer);
+            let events = self.bodies.last().map_or(&[][..], |body| &body.events[first_event..]);
+            let inside = events.iter().skip_while(|event| **event != Event::Defer);
+            if inside.into_iter().any(|event| matches!(event, Event::Suspend(..))) {
+                kind = CompKind::LazyAsync;
+            }
         }
         self.comprehensions.truncate(self.comprehensions.len() - generators.len());
         let id = self.push(Expr::Comp(kind, element), at, role);

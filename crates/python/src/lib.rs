@@ -56,6 +56,12 @@ pub fn lower(source: Source<'_>) -> Module {
     module
 }
 
+/// Parses one file and keeps nothing: what [`lower`] spends before it lowers. Tells whether the file has no problem.
+pub fn parse(source: Source<'_>) -> bool {
+    u32::try_from(source.text.len()).is_ok()
+        && ruff_python_parser::parse_unchecked_source(source.text, source_type(source)).has_valid_syntax()
+}
+
 fn source_type(source: Source<'_>) -> PySourceType {
     match source {
         Source { is_notebook: true, .. } => PySourceType::Ipynb,

@@ -132,8 +132,14 @@ impl Lowerer {
     pub fn symbol(&mut self, function: FunctionId, name: Name) -> SymbolId {
         let owner = &mut self.module.functions[function.index()];
         *owner.symbol_of.entry(name).or_insert_with(|| {
-            let symbol =
-                Symbol { name, bindings: Vec::new(), exit: Defs::Nothing, is_global: false, is_nonlocal: false };
+            let symbol = Symbol {
+                name,
+                bindings: Vec::new(),
+                exit: Defs::Nothing,
+                bound_inside: false,
+                is_global: false,
+                is_nonlocal: false,
+            };
             owner.symbols.push(symbol);
             SymbolId(owner.symbols.len() as u32 - 1)
         })
@@ -145,7 +151,9 @@ impl Lowerer {
         let symbol = self.symbol(owner, name);
         let id = BindingId(self.module.bindings.len() as u32);
         self.module.bindings.push(Binding { symbol, owner, within: self.current(), kind, span });
-        self.module.functions[owner.index()].symbols[symbol.index()].bindings.push(id);
+        let bound = &mut self.module.functions[owner.index()].symbols[symbol.index()];
+        bound.bindings.push(id);
+        bound.bound_inside |= owner != self.bodies.last().map_or(owner, |body| body.function);
         self.event(Event::Bind(id));
         id
     }

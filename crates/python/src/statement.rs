@@ -188,6 +188,9 @@ impl Lowerer {
     }
 
     fn branch(&mut self, branch: &ast::StmtIf) {
+        if is_never(&branch.test) && branch.elif_else_clauses.is_empty() {
+            return;
+        }
         let test = self.expr(&branch.test, Role::Condition);
         self.event(Event::Branch(Some(test)));
         self.suite(&branch.body);
@@ -487,6 +490,15 @@ fn value_of(kind: BindingKind) -> Option<ExprId> {
         BindingKind::Value(value) => Some(value),
         BindingKind::Typed(_, value) => value,
         _ => None,
+    }
+}
+
+/// `if False`, `if False and …`: switched off.
+fn is_never(test: &Ast) -> bool {
+    match test {
+        Ast::BooleanLiteral(truth) => !truth.value,
+        Ast::BoolOp(logical) if logical.op == ast::BoolOp::And => logical.values.first().is_some_and(is_never),
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a rule is given: one file of the program, its evaluator, and what the whole program's rules share.
 
+use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::finding::{Finding, Hop, Place};
@@ -8,7 +9,7 @@ use crate::runs::Runs;
 use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 
 /// What identifies a callee across files.
@@ -40,6 +41,10 @@ pub(crate) struct Shared {
     pub decorated_by: FxHashMap<FunctionRef, Vec<FunctionRef>>,
     /// How async functions that never suspend are used.
     pub async_uses: AsyncUses,
+    /// The program makes its event loop re-entrant when it is imported.
+    pub is_loop_patched: bool,
+    /// Functions that run only as part of a program's one task.
+    pub alone: FxHashSet<FunctionRef>,
     /// Who runs beside the loop.
     pub threads: Threads,
     /// Where objects of loops are kept.
@@ -68,11 +73,28 @@ impl Shared {
             awaited,
             decorated_by: wrapper_drops_await::decorated_by(program),
             async_uses: AsyncUses::new(program),
+            is_loop_patched: is_loop_patched(program),
+            alone: alone::functions(program),
             threads,
             homes,
             runs,
         }
     }
+}
+
+/// A module that others import patches the loop as it is imported.
+fn is_loop_patched(program: &Program) -> bool {
+    let main = FunctionId(0);
+    program.files().any(|file| {
+        let module = program.module(file);
+        !module.functions.is_empty()
+            && !module.own_loop
+            && !crate::looping::is_side_module(module.name.as_str())
+            && program
+                .sites(FunctionRef { file, id: main })
+                .iter()
+                .any(|site| program.model_of(site.callee).is_some_and(|model| model.patches_loop))
+    })
 }
 
 /// One file, as a rule sees it.
@@ -89,6 +111,7 @@ pub struct Context<'p> {
     bound_to: OnceCell<FxHashMap<ExprId, Vec<BindingId>>>,
     reads: OnceCell<FxHashMap<BindingId, Vec<(FunctionId, ExprId)>>>,
     captured: OnceCell<FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>>>,
+    awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
 }
 
 impl<'p> Context<'p> {
@@ -102,6 +125,7 @@ impl<'p> Context<'p> {
             bound_to: OnceCell::new(),
             reads: OnceCell::new(),
             captured: OnceCell::new(),
+            awaited_calls: OnceCell::new(),
         }
     }
 
@@ -180,6 +204,26 @@ impl<'p> Context<'p> {
             map
         });
         map.get(&(owner, name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// An awaited call in this file of the same method on something of the same name.
+    pub(crate) fn awaited_like(&self, call: ExprId) -> Option<ExprId> {
+        let map = self.awaited_calls.get_or_init(|| {
+            let calls = self.functions().flat_map(|function| self.program.sites(self.function_ref(function)));
+            let awaited = calls.filter(|site| self.module.role(site.call) == Role::Awaited);
+            awaited.filter_map(|site| Some((self.method_path(site.call)?, site.call))).collect()
+        });
+        map.get(&self.method_path(call)?).copied()
+    }
+
+    /// The receiver's and the method's name of a call like `client.push(…)`.
+    fn method_path(&self, call: ExprId) -> Option<(Name, Name)> {
+        let racewalk_ir::Expr::Call(callee, _) = self.module.expr(call) else { return None };
+        let racewalk_ir::Expr::Attr(base, method) = self.module.expr(callee) else { return None };
+        match self.module.expr(base) {
+            racewalk_ir::Expr::Name(name, _) | racewalk_ir::Expr::Attr(_, name) => Some((name, method)),
+            _ => None,
+        }
     }
 
     /// The statements of a chain of calls, from `function` (of this file) by the expression `site` to its sink.

@@ -33,13 +33,19 @@ pub(crate) enum Misuse {
     Return,
     /// Raised.
     Raise,
+    /// Its length is taken.
+    Count,
+    /// Matched against patterns.
+    Match,
 }
 
 /// What becomes of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Awaited on some path.
+    /// Awaited.
     Awaited,
+    /// Kept in a local that is read on some paths only, and awaited there.
+    AwaitedSometimes(BindingId),
     /// Handed to somebody who may take care of it.
     HandedOn,
     /// Nobody has it any more.
@@ -74,7 +80,7 @@ fn follow(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
         Role::Arm => parent.map_or(Fate::HandedOn, |parent| follow(ctx, function, parent, depth)),
         Role::Tested => tested(ctx, function, expr, depth),
         Role::Condition => Fate::Misused(Misuse::Truth, expr),
-        Role::Receiver => member(ctx, expr),
+        Role::Receiver => member(ctx, function, expr),
         Role::Container => Fate::Misused(Misuse::Subscript, expr),
         Role::Operand => Fate::Misused(Misuse::Arithmetic, expr),
         Role::Compared => Fate::Misused(Misuse::Compare, expr),
@@ -83,6 +89,7 @@ fn follow(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
         Role::Unpacked => Fate::Misused(Misuse::Spread, expr),
         Role::Formatted => Fate::Misused(Misuse::Format, expr),
         Role::Raised => Fate::Misused(Misuse::Raise, expr),
+        Role::Matched => Fate::Misused(Misuse::Match, expr),
         Role::Entered => Fate::Misused(Misuse::Enter, expr),
         Role::EnteredAsync => Fate::EnteredAsync,
         Role::IteratedAsync => Fate::IteratedAsync,
@@ -133,10 +140,21 @@ const OWN_MEMBERS: [&str; 22] = [
     "get_coro",
 ];
 
-fn member(ctx: &Context<'_>, expr: ExprId) -> Fate {
+/// The library's object has this member itself, awaited or not.
+fn is_known_member(ctx: &Context<'_>, function: FunctionId, expr: ExprId, name: Name) -> bool {
+    let value = ctx.evaluator.eval(function, expr);
+    let is_dual = value.members().iter().any(|member| matches!(member, Type::ExternalInstance(..) | Type::Context(..)));
+    is_dual && (name.as_str().starts_with("__") || !ctx.evaluator.member(value, name).is_unknown())
+}
+
+fn member(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
     let name = ctx.module.parent(expr).map(|parent| ctx.module.expr(parent));
     match name {
-        Some(Expr::Attr(_, name)) if !OWN_MEMBERS.contains(&name.as_str()) => Fate::Misused(Misuse::Member(name), expr),
+        Some(Expr::Attr(_, name))
+            if !OWN_MEMBERS.contains(&name.as_str()) && !is_known_member(ctx, function, expr, name) =>
+        {
+            Fate::Misused(Misuse::Member(name), expr)
+        }
         _ => Fate::HandedOn,
     }
 }
@@ -145,7 +163,7 @@ fn member(ctx: &Context<'_>, expr: ExprId) -> Fate {
 fn returned(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
     let body = ctx.module.function(function);
     let Some(annotation) = body.returns else { return Fate::HandedOn };
-    if !body.decorators.is_empty() {
+    if !body.decorators.is_empty() || !gives_nothing_else(ctx, function) {
         return Fate::HandedOn;
     }
     let declared = ctx.evaluator.annotation(function, annotation);
@@ -159,11 +177,20 @@ fn returned(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
     if is_value { Fate::Misused(Misuse::Return, expr) } else { Fate::HandedOn }
 }
 
+/// An async function, or a plain one all of whose results are awaitables: one that gives now a coroutine and now a value
+/// serves both worlds.
+fn gives_nothing_else(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let body = ctx.module.function(function);
+    let is_coroutine = |value: &ExprId| matches!(ctx.evaluator.eval(function, *value), Type::Coroutine(_));
+    body.is_async || body.return_values.iter().all(is_coroutine)
+}
+
 fn argument(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
     let Some(call) = ctx.module.parent(expr) else { return Fate::HandedOn };
     let Expr::Call(callee_expr, _) = ctx.module.expr(call) else { return Fate::HandedOn };
     let callee = ctx.evaluator.eval(function, callee_expr);
     match callee {
+        Type::External(path) if path.as_str() == "builtins.len" => Fate::Misused(Misuse::Count, expr),
         Type::External(path) if is_value_sink(path.as_str()) => Fate::Misused(Misuse::Argument, expr),
         Type::Function(target) | Type::Method(target, _) => given_to(ctx, call, expr, target, callee),
         _ => match collected(ctx, function, callee_expr) {
@@ -178,7 +205,6 @@ fn is_value_sink(path: &str) -> bool {
     matches!(
         path,
         "builtins.print"
-            | "builtins.len"
             | "builtins.str"
             | "builtins.int"
             | "builtins.float"
@@ -272,7 +298,10 @@ fn made_here(ctx: &Context<'_>, binding: BindingId) -> bool {
 fn only_collects(ctx: &Context<'_>, binding: BindingId) -> bool {
     ctx.reads_of(binding).iter().all(|(_, read)| {
         let parent = ctx.module.parent(*read).map(|parent| (ctx.module.expr(parent), ctx.module.role(parent)));
-        matches!(parent, Some((Expr::Attr(_, name), Role::Callee))
+        let counted = matches!(parent, Some((Expr::Call(callee, _), _))
+            if matches!(ctx.module.expr(callee), Expr::Name(name, _) if name.as_str() == "len"));
+        counted
+            || matches!(parent, Some((Expr::Attr(_, name), Role::Callee))
             if matches!(name.as_str(), "append" | "add" | "appendleft" | "insert" | "discard" | "remove"))
     })
 }
@@ -284,6 +313,8 @@ fn element(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) ->
     match follow(ctx, function, parent, depth - 1) {
         fate @ (Fate::Dropped | Fate::Unread(_)) if !is_lazy => fate,
         Fate::Misused(Misuse::Format, at) => Fate::Misused(Misuse::Format, at),
+        // A collection that is merely counted or tested is looked at, its elements are not.
+        Fate::Misused(Misuse::Count | Misuse::Truth, _) if !is_lazy => Fate::Dropped,
         _ => Fate::HandedOn,
     }
 }
@@ -291,15 +322,23 @@ fn element(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) ->
 /// `name := value`: what becomes of the expression, and of the name.
 fn bound(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
     let here = ctx.module.parent(expr).map_or(Fate::Dropped, |parent| follow(ctx, function, parent, depth - 1));
-    match here {
-        Fate::Dropped => stored(ctx, function, expr, depth),
-        other => other,
+    let later = stored(ctx, function, expr, depth);
+    match (here, later) {
+        (Fate::Awaited, _) | (_, Fate::Awaited) => Fate::Awaited,
+        (_, Fate::Misused(..)) => later,
+        (Fate::Dropped, _) => later,
+        (Fate::Misused(Misuse::Truth, _), Fate::HandedOn) => Fate::HandedOn,
+        (Fate::Misused(Misuse::Truth, _), Fate::Unread(_)) => later,
+        _ => here,
     }
 }
 
 /// Stored by an assignment.
 fn stored(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
     let bindings = ctx.bound_to(expr);
+    if bindings.is_empty() && is_taken_apart(ctx, expr) {
+        return Fate::Misused(Misuse::Spread, expr);
+    }
     let [binding] = bindings else { return Fate::HandedOn };
     if !is_own_local(ctx, function, *binding) || is_also_stored_elsewhere(ctx, function, expr) {
         return Fate::HandedOn;
@@ -310,13 +349,101 @@ fn stored(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
     }
     let fates: Vec<Fate> = reads.iter().map(|(_, read)| follow(ctx, function, *read, depth - 1)).collect();
     let careful = reads.iter().any(|(_, read)| is_inspected(ctx, *read));
-    if careful || fates.contains(&Fate::Awaited) {
+    if careful {
         return Fate::Awaited;
     }
+    if fates.contains(&Fate::Awaited) {
+        return if is_read_sometimes(ctx, function, *binding) {
+            Fate::AwaitedSometimes(*binding)
+        } else {
+            Fate::Awaited
+        };
+    }
     let is = |wanted: fn(&Fate) -> bool| fates.iter().copied().find(|fate| wanted(fate));
+    // `if task: …` where the name may stand for nothing asks whether there is one.
+    let asks_presence = fates.iter().any(|fate| matches!(fate, Fate::Misused(Misuse::Truth, _)))
+        && (fates.contains(&Fate::HandedOn) || reads.iter().any(|(_, read)| may_be_none(ctx, *read)));
+    if asks_presence {
+        return Fate::HandedOn;
+    }
     is(|fate| matches!(fate, Fate::Misused(..)))
         .or_else(|| is(|fate| matches!(fate, Fate::HandedOn | Fate::IteratedAsync | Fate::EnteredAsync)))
         .unwrap_or(fates[0])
+}
+
+/// Another definition that reaches the read gives no value.
+fn may_be_none(ctx: &Context<'_>, read: ExprId) -> bool {
+    let Expr::Name(_, defs) = ctx.module.expr(read) else { return false };
+    ctx.module.defs(&defs).iter().any(|binding| match ctx.module.bindings[binding.index()].kind {
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => {
+            ctx.module.expr(value) == Expr::Literal(racewalk_ir::Literal::None)
+        }
+        _ => false,
+    })
+}
+
+/// Some path from the binding to the function's normal end passes no read of it: every read stands in an arm of a
+/// branch that may not be taken and that does not itself look at the value.
+fn is_read_sometimes(ctx: &Context<'_>, function: FunctionId, binding: BindingId) -> bool {
+    use racewalk_ir::Event;
+    let reads: Vec<ExprId> = ctx.reads_of(binding).iter().map(|(_, read)| *read).collect();
+    let events = &ctx.module.function(function).events;
+    let Some(start) = events.iter().position(|event| *event == Event::Bind(binding)) else { return false };
+    let mut optional = Vec::new();
+    let mut depth = 0;
+    for (at, event) in events.iter().enumerate().skip(start + 1) {
+        match event {
+            Event::Branch(_) => {
+                depth += 1;
+                optional.push(is_optional_branch(&events[at..]));
+            }
+            Event::EndBranch(_) if depth > 0 => {
+                depth -= 1;
+                optional.pop();
+            }
+            // Leaving the block that holds the binding, or a jump: beyond what this looks at.
+            Event::EndBranch(_)
+            | Event::Loop(_)
+            | Event::EndLoop
+            | Event::Try
+            | Event::Handler(_)
+            | Event::Return(_) => {
+                return false;
+            }
+            Event::Read(read) if reads.contains(read) => {
+                if !optional.contains(&true) {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+/// The branch that begins these events may be passed by without entering an arm, and each arm can be left.
+fn is_optional_branch(events: &[racewalk_ir::Event]) -> bool {
+    use racewalk_ir::Event;
+    let mut depth = 0;
+    for event in events {
+        match event {
+            Event::Branch(_) => depth += 1,
+            Event::EndBranch(exhaustive) => {
+                depth -= 1;
+                if depth == 0 {
+                    return !exhaustive;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// `a, b = value`
+fn is_taken_apart(ctx: &Context<'_>, value: ExprId) -> bool {
+    let takes = |binding: &racewalk_ir::Binding| matches!(binding.kind, BindingKind::Part(of, _) if of == value);
+    ctx.module.bindings.iter().any(takes)
 }
 
 /// A local of this very function that nothing else can see.
@@ -329,13 +456,13 @@ fn is_own_local(ctx: &Context<'_>, function: FunctionId, binding: BindingId) -> 
 }
 
 /// `a = self.b = value`: somebody else has it as well.
-fn is_also_stored_elsewhere(ctx: &Context<'_>, function: FunctionId, value: ExprId) -> bool {
+pub(crate) fn is_also_stored_elsewhere(ctx: &Context<'_>, function: FunctionId, value: ExprId) -> bool {
     let stores = |event: &racewalk_ir::Event| matches!(event, racewalk_ir::Event::WritePlace(_, Some(written)) if *written == value);
     ctx.module.function(function).events.iter().any(stores)
 }
 
 /// Looked at by something that tells awaitables from values.
-fn is_inspected(ctx: &Context<'_>, read: ExprId) -> bool {
+pub(crate) fn is_inspected(ctx: &Context<'_>, read: ExprId) -> bool {
     let Some(call) = ctx.module.parent(read) else { return false };
     let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
     let (Expr::Name(name, _) | Expr::Attr(_, name)) = ctx.module.expr(callee) else { return false };
@@ -348,6 +475,8 @@ fn is_inspected(ctx: &Context<'_>, read: ExprId) -> bool {
             | "isfuture"
             | "hasattr"
             | "callable"
+            | "isasyncgen"
+            | "isasyncgenfunction"
             | "is_awaitable"
             | "maybe_await"
             | "maybe_awaitable"

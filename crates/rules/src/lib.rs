@@ -1,5 +1,6 @@
 //! The rules: one file a rule with its documentation, metadata and detector; fixtures beside it.
 
+mod alone;
 mod awaiting;
 mod context;
 mod fate;

@@ -119,8 +119,8 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId};
-use racewalk_link::{Answer, FunctionRef, Type};
+use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId, Role};
+use racewalk_link::{Answer, FunctionRef, Site, Type};
 use racewalk_models::{Call, Position, Runs, Serves};
 use racewalk_report::Severity;
 
@@ -140,7 +140,10 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     for function in ctx.functions() {
         decorated(ctx, function, found);
         for site in ctx.program.sites(ctx.function_ref(function)) {
-            let Some(model) = ctx.program.model_of(site.callee) else { continue };
+            let Some(model) = ctx.program.model_of(site.callee) else {
+                given_to_own(ctx, function, site, found);
+                continue;
+            };
             for position in dropped_positions(model) {
                 if let Some(handed) = handed(ctx, site.call, &position)
                     && let Some(finding) = judge(ctx, function, site.call, handed)
@@ -152,12 +155,55 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// A function of the program that calls one of its parameters and drops the result.
+fn given_to_own(ctx: &Context<'_>, function: FunctionId, site: &Site, found: &mut Vec<Finding>) {
+    let (target, skipped) = match site.callee {
+        Type::Function(target) => (target, 0),
+        Type::Method(target, _) => (target, 1),
+        _ => return,
+    };
+    for (position, arg) in ctx.evaluator.args(site.call).iter().enumerate() {
+        let is_named_value = matches!(ctx.module.expr(arg.value), Expr::Name(..) | Expr::Attr(..) | Expr::Lambda(_));
+        if arg.kind == ArgKind::Positional
+            && is_named_value
+            && drops_result_of(ctx, target, position + skipped)
+            && let Some(finding) = judge(ctx, function, site.call, arg.value)
+        {
+            ctx.report(function, finding, found);
+        }
+    }
+}
+
+/// Every call of the parameter drops what it gives, and there is one.
+fn drops_result_of(ctx: &Context<'_>, target: FunctionRef, position: usize) -> bool {
+    let module = ctx.program.module(target.file);
+    let is_param = |binding: &racewalk_ir::BindingId| {
+        let kind = module.bindings[binding.index()].kind;
+        matches!(kind, racewalk_ir::BindingKind::Param(at) if at as usize == position)
+    };
+    let calls_it = |site: &&Site| match module.expr(site.call) {
+        Expr::Call(callee, _) => match module.expr(callee) {
+            Expr::Name(_, defs) => module.defs(&defs).iter().any(is_param),
+            _ => false,
+        },
+        _ => false,
+    };
+    let mut calls = ctx.program.sites(target).iter().filter(calls_it).peekable();
+    calls.peek().is_some() && calls.all(|site| module.role(site.call) == Role::Dropped)
+}
+
 /// The callbacks whose result the callee drops.
 fn dropped_positions(model: &Call) -> Vec<Position> {
-    let mut positions = model.callbacks.clone();
-    if model.offloads.is_some() && model.runs_loop {
+    // A callee that hands back what the callback gives (`map`) leaves it to its caller.
+    let hands_back = |position: &Position| match (position, &model.returns) {
+        (Position::Index(at), Some(returns)) => returns.gives_call_of(*at as usize),
+        _ => false,
+    };
+    let mut positions: Vec<Position> = model.callbacks.iter().filter(|p| !hands_back(p)).cloned().collect();
+    if model.runs_loop {
         return positions;
     }
+    positions.extend(model.offloads.map(Position::Index));
     if let Some(entry) = model.entry.as_ref().filter(|entry| entry.asynchronous == Runs::Dropped) {
         positions.extend(entry.handlers.iter().cloned());
     }

@@ -143,6 +143,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
                     iterated(ctx, function, source)
                 }
                 Event::Enter(ScopeKind::Plain, context) => entered(ctx, function, context),
+                Event::Enter(ScopeKind::Async, context) => entered_async(ctx, function, context),
                 Event::Call(call) => awaited_too_early(ctx, function, call),
                 _ => None,
             };
@@ -165,16 +166,54 @@ fn awaited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<F
     if ctx.evaluator.awaitable(value) != Answer::No {
         return None;
     }
-    let Expr::Call(callee, _) = ctx.module.expr(operand) else { return None };
-    let target = match ctx.evaluator.eval(function, callee) {
+    match ctx.module.expr(operand) {
+        Expr::Call(callee, _) => awaited_call(ctx, function, operand, callee, value),
+        Expr::List(_)
+        | Expr::Tuple(_)
+        | Expr::Set(_)
+        | Expr::Map(_)
+        | Expr::Comp(..)
+        | Expr::Literal(_)
+        | Expr::Format(_) => {
+            let message = "a display of values is no awaitable: awaiting it raises TypeError".to_owned();
+            Some(finding(ctx, function, operand, message, "await its members together: `await asyncio.gather(*…)`"))
+        }
+        Expr::Await(_) | Expr::Attr(..) if is_settled_value(value) => {
+            let name = ctx.program.path_text(ctx.file, operand);
+            let message = format!("`{name}` is a finished value, no awaitable: awaiting it raises TypeError");
+            Some(finding(ctx, function, operand, message, "use it without `await`"))
+        }
+        _ => None,
+    }
+}
+
+/// A value of a kind that nobody mistakes for an awaitable.
+fn is_settled_value(value: Type) -> bool {
+    matches!(value, Type::Plain | Type::Collection(_) | Type::Mapping(_) | Type::Tuple(_))
+}
+
+fn awaited_call(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    operand: ExprId,
+    callee: ExprId,
+    value: Type,
+) -> Option<Finding> {
+    let mut called = ctx.evaluator.eval(function, callee);
+    if let Type::Partial(inner) = called {
+        called = inner.get();
+    }
+    let target = match called {
         Type::Function(target) | Type::Method(target, _) => target,
         Type::External(_) | Type::ExternalMethod(..) => return library_value(ctx, function, operand, value),
         _ => return None,
     };
     let body = ctx.program.function(target);
+    let has_body = body.stub == racewalk_ir::Stub::No || body.class.is_none();
     if body.is_async
-        || body.stub != racewalk_ir::Stub::No
-        || !body.decorators.is_empty()
+        || !has_body
+        || !is_undecorated(ctx, target)
+        || !returns_values(ctx, target, DEEPEST)
         || has_async_namesake(ctx, target)
     {
         return None;
@@ -189,9 +228,52 @@ fn awaited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<F
     )
 }
 
+/// No decorator but those that say how a method is bound.
+fn is_undecorated(ctx: &Context<'_>, target: FunctionRef) -> bool {
+    let module = ctx.program.module(target.file);
+    ctx.program.function(target).decorators.iter().all(|decorator| {
+        matches!(module.expr(*decorator), Expr::Name(name, _) if matches!(name.as_str(), "staticmethod" | "classmethod"))
+    })
+}
+
+/// How many functions that return each other's results are looked into.
+const DEEPEST: u32 = 4;
+
+/// Whatever it declares, what the function's own return statements give is no awaitable.
+fn returns_values(ctx: &Context<'_>, target: FunctionRef, depth: u32) -> bool {
+    let theirs = ctx.program.evaluator(target.file);
+    let body = ctx.program.function(target);
+    let declared = body.returns.map(|returns| theirs.annotation(FunctionId(0), returns));
+    // A declared text or number leaves no doubt; a declared class may be what a coroutine gives in the end.
+    let is_plain = matches!(declared, Some(Type::Plain | Type::None));
+    body.return_values.iter().all(|value| match theirs.awaitable(theirs.eval(target.id, *value)) {
+        Answer::No => is_plain || gives_value(ctx, target, *value, depth),
+        Answer::Unknown(_) => is_plain,
+        Answer::Yes => false,
+    })
+}
+
+/// A returned call of another function of the program gives no awaitable either.
+fn gives_value(ctx: &Context<'_>, target: FunctionRef, value: ExprId, depth: u32) -> bool {
+    let sites = ctx.program.sites(target);
+    let Some(site) = sites.iter().find(|site| site.call == value) else { return true };
+    match site.callee {
+        Type::Function(next) | Type::Method(next, _) => {
+            depth > 0 && !ctx.program.function(next).is_async && returns_values(ctx, next, depth - 1)
+        }
+        _ => true,
+    }
+}
+
 /// What a library's plain function gives is known only where its model says so.
 fn library_value(ctx: &Context<'_>, function: FunctionId, operand: ExprId, value: Type) -> Option<Finding> {
-    if !matches!(value, Type::Plain | Type::None | Type::Collection(_) | Type::Mapping(_)) {
+    let Expr::Call(callee, _) = ctx.module.expr(operand) else { return None };
+    // A method of the program's own subclass may be overridden where we do not look.
+    let is_librarys = match ctx.evaluator.eval(function, callee) {
+        Type::ExternalMethod(_, _, receiver) => matches!(receiver.get(), Type::ExternalInstance(..)),
+        _ => true,
+    };
+    if !is_librarys || !matches!(value, Type::Plain | Type::None | Type::Collection(_) | Type::Mapping(_)) {
         return None;
     }
     let name = ctx.program.callee_text(ctx.file, operand);
@@ -200,9 +282,21 @@ fn library_value(ctx: &Context<'_>, function: FunctionId, operand: ExprId, value
     Some(found.confidence(Confidence::Likely).shape(name))
 }
 
-/// A subclass overrides the method with an asynchronous one, or some base declares it so: which runs is not certain.
+/// Declared one way for one kind of call and another way for the next.
+fn is_overload(module: &racewalk_ir::Module, function: &racewalk_ir::Function) -> bool {
+    function.decorators.iter().any(|decorator| {
+        matches!(module.expr(*decorator), Expr::Name(name, _) | Expr::Attr(_, name) if name.as_str() == "overload")
+    })
+}
+
+/// An overload, an overriding method or a base's declaration of it is asynchronous: which one counts is not certain.
 fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     let body = ctx.program.function(target);
+    let module = ctx.program.module(target.file);
+    let mut namesakes = module.functions.iter().filter(|f| f.name == body.name && f.class == body.class);
+    if namesakes.any(|namesake| namesake.is_async || is_overload(module, namesake)) {
+        return true;
+    }
     let Some(class) = body.class else { return false };
     let class = racewalk_link::ClassRef { file: target.file, id: class };
     let descendants = ctx.program.descendants.get(&class).into_iter().flatten().copied();
@@ -230,7 +324,7 @@ fn iterated_async(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Op
             );
             Some(finding(ctx, function, source, message, "await it, and iterate the result with a plain `for`"))
         }
-        Type::Generator(_) | Type::Collection(_) | Type::Mapping(_) | Type::Tuple(_) => {
+        Type::Generator(_) | Type::Collection(_) if is_made_plainly(ctx, function, source) => {
             let message = format!("`{name}` is a plain iterable: `async for` over it raises TypeError");
             let found = finding(ctx, function, source, message, "iterate it with a plain `for`");
             Some(found.confidence(Confidence::Likely))
@@ -239,31 +333,78 @@ fn iterated_async(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Op
     }
 }
 
-/// A plain `for` over an asynchronous generator.
-fn iterated(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<Finding> {
-    if !matches!(ctx.evaluator.eval(function, source), Type::AsyncGenerator(_)) {
-        return None;
+/// A display, or a call of a plain generator function: not merely declared to be iterable.
+fn is_made_plainly(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
+    match ctx.module.expr(source) {
+        Expr::List(_) | Expr::Tuple(_) | Expr::Comp(..) => true,
+        Expr::Call(callee, _) => match ctx.evaluator.eval(function, callee) {
+            Type::Function(target) | Type::Method(target, _) => {
+                let body = ctx.program.function(target);
+                body.is_generator && !body.is_async && !has_async_namesake(ctx, target)
+            }
+            _ => false,
+        },
+        _ => false,
     }
-    let name = ctx.program.callee_text(ctx.file, source);
-    let message = format!("`{name}` is an asynchronous generator: a plain `for` over it raises TypeError");
-    Some(finding(ctx, function, source, message, "iterate it with `async for`"))
 }
 
-/// A plain `with` on an asynchronous lock.
+/// A plain `for` over something that only asynchronous iteration goes through.
+fn iterated(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<Finding> {
+    let value = ctx.evaluator.eval(function, source);
+    let has = |name: &str| ctx.evaluator.member(value, name.into());
+    let is_async = match value {
+        Type::AsyncGenerator(_) => true,
+        Type::Instance(class, _) => {
+            !ctx.program.has_unknown_base(class)
+                && !has("__aiter__").is_unknown()
+                && has("__iter__").is_unknown()
+                && has("__getitem__").is_unknown()
+        }
+        _ => false,
+    };
+    let name = ctx.program.callee_text(ctx.file, source);
+    let message = format!("`{name}` is iterated asynchronously only: a plain `for` over it raises TypeError");
+    is_async.then(|| finding(ctx, function, source, message, "iterate it with `async for`"))
+}
+
+/// A plain `with` on something that is entered asynchronously only.
 fn entered(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> Option<Finding> {
     let value = ctx.evaluator.eval(function, context);
     let name = ctx.program.path_text(ctx.file, context);
-    let is_async = match value {
+    let is_async_only = match value {
         Type::ExternalInstance(path, _) => {
-            let kind = ctx.program.models().kind(path);
-            matches!(kind, Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore))
-                && ctx.program.models().inherited(path, |class| class.enter.as_ref()).is_none()
+            let models = ctx.program.models();
+            let is_known = matches!(
+                models.kind(path),
+                Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore | ClassKind::Client | ClassKind::Session)
+            );
+            let says = |plain: bool| {
+                models.inherited(path, |class| if plain { class.enter.as_ref() } else { class.enter_async.as_ref() })
+            };
+            is_known && says(false).is_some() && says(true).is_none()
         }
         Type::Context(_, is_async) => is_async,
         _ => false,
     };
     let message = format!("`{name}` is an asynchronous context manager: a plain `with` on it raises an error");
-    is_async.then(|| finding(ctx, function, context, message, "enter it with `async with`"))
+    is_async_only.then(|| finding(ctx, function, context, message, "enter it with `async with`"))
+}
+
+/// `async with` on something that is entered plainly only.
+fn entered_async(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> Option<Finding> {
+    let value = ctx.evaluator.eval(function, context);
+    let is_plain_only = match value {
+        Type::ExternalInstance(path, _) => {
+            let kind = ctx.program.models().kind(path);
+            matches!(kind, Some(ClassKind::ThreadLock | ClassKind::ThreadSemaphore | ClassKind::ThreadEvent))
+        }
+        Type::Context(_, is_async) => !is_async,
+        _ => false,
+    };
+    let name = ctx.program.callee_text(ctx.file, context);
+    let message = format!("`{name}` is a plain context manager: `async with` on it raises an error");
+    is_plain_only
+        .then(|| finding(ctx, function, context, message, "enter it with a plain `with`, or use its async kind"))
 }
 
 /// `wait_for(await f(), …)`, `gather(*[await f(x) for x in xs])`: the work is done before the call that should start,

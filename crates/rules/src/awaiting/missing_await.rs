@@ -152,7 +152,7 @@ use crate::rule::{Question, Rule};
 use crate::scopes;
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role};
 use racewalk_link::{Answer, Site, Type};
-use racewalk_models::ClassKind;
+use racewalk_models::{ClassKind, TypeSpec};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -170,11 +170,33 @@ pub(crate) static RULE: Rule = Rule {
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     for function in ctx.functions() {
         for site in ctx.program.sites(ctx.function_ref(function)) {
-            if let Some(finding) = judge(ctx, function, site) {
+            let finding = match site.callee {
+                Type::Unknown(_) => unlike_its_sibling(ctx, function, site),
+                _ => judge(ctx, function, site),
+            };
+            if let Some(finding) = finding {
                 ctx.report(function, finding, found);
             }
         }
     }
+}
+
+/// Nobody can see what is called, but the same call is awaited elsewhere in this file, and dropped here.
+fn unlike_its_sibling(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
+    if ctx.module.role(site.call) != Role::Dropped {
+        return None;
+    }
+    let sibling = ctx.awaited_like(site.call)?;
+    let callee = ctx.program.callee_text(ctx.file, site.call);
+    let message =
+        format!("what `{callee}()` gives is dropped here, and awaited elsewhere: its coroutine may never run");
+    let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
+        .help(help(ctx, function, &callee))
+        .confidence(Confidence::Possible)
+        .note("sibling", "another call of it in this file is awaited")
+        .related(ctx.place(sibling), "awaited here")
+        .shape(callee);
+    Some(finding)
 }
 
 fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
@@ -182,7 +204,12 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         return None;
     }
     let value = ctx.evaluator.eval(function, site.call);
-    if !must_be_awaited(ctx, value) || is_expected_to_fail(ctx, function, site.call) {
+    if !must_be_awaited(ctx, value)
+        || is_decoration(ctx, function, site)
+        || is_plainly_overridden(ctx, site.callee)
+        || is_expected_to_fail(ctx, function, site.call)
+        || is_given_from_outside(ctx, site.call)
+    {
         return None;
     }
     let callee = ctx.program.callee_text(ctx.file, site.call);
@@ -195,6 +222,20 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         Fate::EnteredAsync if matches!(value, Type::Coroutine(_)) => (
             format!("`{callee}()` gives a coroutine, and a coroutine is no asynchronous context manager"),
             Some((Misuse::Enter, site.call)),
+        ),
+        Fate::AwaitedSometimes(_) => (
+            format!(
+                "the coroutine that `{callee}()` gives is awaited on some paths only: on the others its body never runs"
+            ),
+            None,
+        ),
+        Fate::HandedOn if is_returned_to_a_user(ctx, function, site.call) => (
+            format!(
+                "`{}` is async and returns the coroutine that `{callee}()` gives: who awaits it once has a coroutine, and \
+                 takes it for the result",
+                ctx.symbol(function)
+            ),
+            None,
         ),
         _ => return None,
     };
@@ -213,11 +254,63 @@ fn must_be_awaited(ctx: &Context<'_>, value: Type) -> bool {
     }
     value.members().iter().all(|member| match member {
         Type::ExternalInstance(path, _) => {
-            !matches!(ctx.program.models().kind(*path), Some(ClassKind::Task | ClassKind::Future))
+            let models = ctx.program.models();
+            // What gives itself when awaited need not be: awaiting connects or initialises it.
+            let gives_itself = models.inherited(*path, |class| class.awaits_to.as_ref()) == Some(&TypeSpec::Receiver);
+            !gives_itself && !matches!(models.kind(*path), Some(ClassKind::Task | ClassKind::Future))
         }
         // An awaitable class of the program's own may do its work by itself: only coroutines are certain.
         Type::Instance(..) => false,
         _ => true,
+    })
+}
+
+/// `app.get("/")(handler)`: a callable of declared type that is given a function is a decorator at work.
+fn is_decoration(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    let takes_function = || {
+        ctx.evaluator.args(site.call).iter().any(|arg| {
+            matches!(ctx.evaluator.eval(function, arg.value), Type::Function(_) | Type::Method(..) | Type::MadeAsync(_))
+        })
+    };
+    matches!(site.callee, Type::Callable(_)) && takes_function()
+}
+
+/// The callee is a declaration without a body, and a plain function implements it.
+fn is_plainly_overridden(ctx: &Context<'_>, callee: Type) -> bool {
+    let Type::Method(target, _) = callee else { return false };
+    let body = ctx.program.function(target);
+    let Some(class) = body.class.filter(|_| body.stub != racewalk_ir::Stub::No) else { return false };
+    let class = racewalk_link::ClassRef { file: target.file, id: class };
+    let descendants = ctx.program.descendants.get(&class).into_iter().flatten();
+    descendants.into_iter().any(|descendant| {
+        ctx.program.own_method(*descendant, body.name).is_some_and(|method| !ctx.program.function(method).is_async)
+    })
+}
+
+/// The callee is a parameter: whoever passes an async function is at fault, not who calls it.
+fn is_given_from_outside(ctx: &Context<'_>, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let Expr::Name(_, defs) = ctx.module.expr(callee) else { return false };
+    let is_param = |binding: &racewalk_ir::BindingId| {
+        matches!(ctx.module.bindings[binding.index()].kind, racewalk_ir::BindingKind::Param(_))
+    };
+    ctx.module.defs(&defs).iter().any(is_param)
+}
+
+/// An async function hands out a coroutine, and a caller in this file uses what it has awaited as a value.
+fn is_returned_to_a_user(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let body = ctx.module.function(function);
+    if !body.is_async || body.is_generator || ctx.module.role(call) != Role::Returned || !body.decorators.is_empty() {
+        return false;
+    }
+    let users = ctx.shared.awaited.get(&CalleeKey::Function(ctx.function_ref(function)));
+    users.into_iter().flatten().filter(|place| place.file == ctx.file).any(|place| {
+        let awaited = ctx.functions().find_map(|user| {
+            let sites = ctx.program.sites(ctx.function_ref(user));
+            let site = sites.iter().find(|site| ctx.module.span(site.call) == place.span)?;
+            Some((user, ctx.module.parent(site.call)?))
+        });
+        awaited.is_some_and(|(user, awaited)| matches!(fate(ctx, user, awaited), Fate::Misused(..)))
     })
 }
 
@@ -258,6 +351,8 @@ fn used_as_value(callee: &str, misuse: Misuse) -> String {
         Misuse::Enter => format!("{given}: entering it raises an error"),
         Misuse::Argument => format!("{given}: it is passed where the result is wanted"),
         Misuse::Return => format!("{given}: it is returned where the result is declared"),
+        Misuse::Count => format!("{given}: it has no length"),
+        Misuse::Match => format!("{given}: no pattern of the result's shape matches it"),
         Misuse::Raise => format!("{given}: raising it raises TypeError"),
     }
 }
@@ -302,6 +397,8 @@ fn help(ctx: &Context<'_>, function: FunctionId, callee: &str) -> String {
 fn confidence(callee: Type) -> Confidence {
     match callee {
         Type::Union(_) => Confidence::Likely,
+        // All that is known is a declaration such as `Callable[..., Awaitable[T]]`.
+        Type::Callable(_) => Confidence::Possible,
         _ => Confidence::Certain,
     }
 }

@@ -159,10 +159,56 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             FunctionKind::Function => body.parent.filter(|parent| takes_function(ctx, *parent)),
             _ => None,
         };
+        let before = found.len();
         if let Some(decorator) = wraps {
             judge(ctx, decorator, function, found);
         }
+        if !body.is_async && body.kind == FunctionKind::Function && found.len() == before {
+            hands_out_from_block(ctx, function, found);
+        }
     }
+}
+
+/// A plain function that returns a coroutine out of a `try` or `with`: the block is left before the coroutine runs.
+fn hands_out_from_block(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    for site in ctx.program.sites(ctx.function_ref(function)) {
+        if ctx.module.role(site.call) != Role::Returned {
+            continue;
+        }
+        let value = ctx.evaluator.eval(function, site.call);
+        if !matches!(value, Type::Coroutine(_)) || tells_apart(ctx, function) {
+            continue;
+        }
+        let Some(around) = block_around(ctx, function, site.call) else { continue };
+        let callee = ctx.program.callee_text(ctx.file, site.call);
+        let message = format!(
+            "this {around} is left before the coroutine that `{callee}()` gives has run: it sees neither its errors nor its \
+             duration"
+        );
+        let name = ctx.module.function(function).name;
+        let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
+            .help(format!("make `{name}` an `async def` and `return await {callee}(…)`"))
+            .shape(around);
+        ctx.report(function, finding, found);
+    }
+}
+
+/// The `try` (with handlers) or `with` whose body a call stands in.
+fn block_around(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> Option<&'static str> {
+    let is_at = |event: &Event| matches!(event, Event::Call(this) if *this == call);
+    if !crate::scopes::handlers_around(ctx, function, is_at).is_empty() {
+        return Some("`try`");
+    }
+    let mut entered = 0;
+    for event in &ctx.module.function(function).events {
+        match event {
+            Event::Enter(..) => entered += 1,
+            Event::Exit(..) => entered -= 1,
+            event if is_at(event) => break,
+            _ => {}
+        }
+    }
+    (entered > 0).then_some("`with`")
 }
 
 /// A function around others, with a parameter that may be the function it wraps.
@@ -175,7 +221,9 @@ fn takes_function(ctx: &Context<'_>, decorator: FunctionId) -> bool {
 fn judge(ctx: &Context<'_>, decorator: FunctionId, wrapper: FunctionId, found: &mut Vec<Finding>) {
     let calls = calls_of_params(ctx, decorator, wrapper);
     let Some((name, _)) = calls.first().copied() else { return };
-    if tells_apart(ctx, decorator) || tells_apart(ctx, wrapper) {
+    let family =
+        |function: &FunctionId| *function == decorator || ctx.module.function(*function).parent == Some(decorator);
+    if ctx.functions().filter(family).any(|function| tells_apart(ctx, function)) {
         return;
     }
     let is_async = ctx.module.function(wrapper).is_async;
@@ -245,7 +293,8 @@ fn unawaited_in_async(
     let wraps_generators = wrapped_functions(ctx, decorator).iter().any(|wrapped| {
         let body = ctx.program.function(*wrapped);
         body.is_async && body.is_generator
-    }) || declares_async_iterator(ctx, decorator, name);
+    }) || declares_async_iterator(ctx, decorator, name)
+        || returns_async_generator(ctx, wrapper);
     if wraps_generators {
         let message = format!(
             "this async wrapper returns the asynchronous generator that `{name}()` gives: a call of the decorated \
@@ -347,6 +396,12 @@ fn wrapped_functions<'c>(ctx: &'c Context<'_>, decorator: FunctionId) -> &'c [Fu
         outermost = parent;
     }
     ctx.shared.decorated_by.get(&ctx.function_ref(outermost)).map_or(&[], Vec::as_slice)
+}
+
+/// Another path of the wrapper returns an asynchronous generator.
+fn returns_async_generator(ctx: &Context<'_>, wrapper: FunctionId) -> bool {
+    let values = &ctx.module.function(wrapper).return_values;
+    values.iter().any(|value| matches!(ctx.evaluator.eval(wrapper, *value), Type::AsyncGenerator(_)))
 }
 
 /// The parameter is declared to be a function that gives an asynchronous iterator.

@@ -68,3 +68,18 @@ fn is_shared_by_threads(ctx: &Context<'_>, run: &Run, home: Home) -> bool {
     let is_given = || matches!(home, Home::Field(class, _) if run.outliving(ctx.program).contains(&class));
     run.often && run.in_thread && is_given()
 }
+
+/// A module of tests, by the names that test runners look for.
+pub(crate) fn is_test_module(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    last.starts_with("test_")
+        || last.ends_with("_test")
+        || last == "conftest"
+        || name.split('.').any(|segment| matches!(segment, "tests" | "test" | "testing"))
+}
+
+/// A module that shows or tries something and that no program imports, by the names of the folders it lies in.
+pub(crate) fn is_side_module(name: &str) -> bool {
+    let side = ["examples", "example", "cookbook", "docs", "doc", "scripts", "notebooks", "benchmarks", "playground"];
+    is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
+}
