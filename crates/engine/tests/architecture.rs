@@ -86,7 +86,9 @@ fn all_disk_access_goes_through_the_projects_disk() {
     let walks = |line: &&Line| !line.is_in(&[WALKS]) && line.text.contains("ignore::");
     refuse("directories are walked elsewhere", lines.iter().filter(walks));
     let clippy = read(&root().join("clippy.toml"));
-    for method in ["std::fs::read", "std::fs::read_to_string", "std::fs::write", "std::fs::read_dir", "std::fs::File::open"] {
+    for method in
+        ["std::fs::read", "std::fs::read_to_string", "std::fs::write", "std::fs::read_dir", "std::fs::File::open"]
+    {
         assert!(clippy.contains(&format!("\"{method}\"")), "clippy.toml must disallow {method}");
     }
 }
