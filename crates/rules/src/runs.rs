@@ -473,17 +473,20 @@ impl Run {
         }
     }
 
-    /// The run itself makes what is kept there, before it uses it.
+    /// The run itself makes what is kept there, or gives it up.
     pub fn renews(&self, program: &Program, home: Home, is_static: bool) -> bool {
         match home {
             Home::Field(class, name) => {
                 if !is_static && self.makes.iter().any(|made| inherits(program, *made, class)) {
                     return true;
                 }
-                let writes = program.class(class).fields.iter().filter(|field| field.name == name);
-                writes.filter(|field| !is_none(program, class.file, field.kind)).any(|field| {
+                let mut writes = program.class(class).fields.iter().filter(|field| field.name == name);
+                writes.any(|field| {
                     let function = FunctionRef { file: class.file, id: field.function };
-                    self.reached.contains_key(&function) && depth_of_write(program, function, field.span) == Some(0)
+                    let is_reached = self.reached.contains_key(&function);
+                    // What the run gives up at its end, no later run meets.
+                    let gives_up = || is_none(program, class.file, field.kind);
+                    is_reached && (gives_up() || depth_of_write(program, function, field.span) == Some(0))
                 })
             }
             Home::Variable(variable) => {
