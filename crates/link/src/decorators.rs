@@ -213,9 +213,9 @@ fn first_param(module: &Module, function: FunctionId) -> u32 {
 
 fn nested_function(module: &Module, within: FunctionId, value: ExprId) -> Option<FunctionId> {
     let Expr::Name(_, defs) = module.expr(value) else { return None };
-    let functions = module.defs(&defs).iter().filter_map(|b| match module.bindings[b.index()].kind {
+    let mut functions = module.defs(&defs).iter().rev().filter_map(|b| match module.bindings[b.index()].kind {
         BindingKind::Function(id) if module.function(id).parent == Some(within) => Some(id),
         _ => None,
     });
-    functions.last()
+    functions.next()
 }

@@ -163,7 +163,7 @@ impl Builder<'_, '_> {
             }
             let body = linked.modules[edge.target.file.index()].function(edge.target.id);
             let is_lazy = body.is_generator && !body.is_async && !matches!(callee, Type::MadeContext(..));
-            !(may_be_awaitable && !body.is_async) && (!is_lazy || iterates)
+            (body.is_async || !may_be_awaitable) && (iterates || !is_lazy)
         });
     }
 

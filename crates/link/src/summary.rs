@@ -247,8 +247,13 @@ fn probe(program: &Program, callee: Type) -> Option<Probe> {
 fn backwards(program: &Program, summaries: &Summaries, wanted: impl Fn(&Sink) -> bool) -> FxHashMap<FunctionRef, Step> {
     let mut steps: FxHashMap<FunctionRef, Step> = FxHashMap::default();
     let mut queue = VecDeque::new();
-    let passes =
-        |function: FunctionRef| runs_in_callers_thread(program, function) && !summaries.guarded.contains(&function);
+    // What starts a loop when none runs still blocks when one does.
+    let starts_loop = summaries.sinks.iter().find(|sink| wanted(sink)).is_some_and(|s| s.kind == SinkKind::StartsLoop);
+    let passes = |function: FunctionRef| {
+        runs_in_callers_thread(program, function)
+            && !summaries.knows_thread.contains(&function)
+            && !(starts_loop && summaries.guarded.contains(&function))
+    };
     for (number, sink) in summaries.sinks.iter().enumerate().filter(|(_, sink)| wanted(sink)) {
         if passes(sink.function) && !steps.contains_key(&sink.function) {
             let step = Step { site: sink.site, next: None, sink: number as u32, distance: 0, is_override: false };

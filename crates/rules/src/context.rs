@@ -97,6 +97,9 @@ fn is_loop_patched(program: &Program) -> bool {
     })
 }
 
+/// Names that are read, each with the body that reads it.
+type Reads = Vec<(FunctionId, ExprId)>;
+
 /// One file, as a rule sees it.
 pub struct Context<'p> {
     /// The whole program.
@@ -109,8 +112,8 @@ pub struct Context<'p> {
     pub evaluator: Evaluator<'p>,
     pub(crate) shared: &'p Shared,
     bound_to: OnceCell<FxHashMap<ExprId, Vec<BindingId>>>,
-    reads: OnceCell<FxHashMap<BindingId, Vec<(FunctionId, ExprId)>>>,
-    captured: OnceCell<FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>>>,
+    reads: OnceCell<FxHashMap<BindingId, Reads>>,
+    captured: OnceCell<FxHashMap<(FunctionId, Name), Reads>>,
     awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
 }
 
@@ -171,7 +174,7 @@ impl<'p> Context<'p> {
     /// The reads that a binding reaches, in its own body.
     pub(crate) fn reads_of(&self, binding: BindingId) -> &[(FunctionId, ExprId)] {
         let map = self.reads.get_or_init(|| {
-            let mut map: FxHashMap<BindingId, Vec<(FunctionId, ExprId)>> = FxHashMap::default();
+            let mut map: FxHashMap<BindingId, Reads> = FxHashMap::default();
             for function in self.functions() {
                 for event in &self.module.function(function).events {
                     let Event::Read(read) = event else { continue };
@@ -189,7 +192,7 @@ impl<'p> Context<'p> {
     /// The reads of a body's symbol from bodies inside it.
     pub(crate) fn captures_of(&self, owner: FunctionId, name: Name) -> &[(FunctionId, ExprId)] {
         let map = self.captured.get_or_init(|| {
-            let mut map: FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>> = FxHashMap::default();
+            let mut map: FxHashMap<(FunctionId, Name), Reads> = FxHashMap::default();
             for function in self.functions() {
                 for event in &self.module.function(function).events {
                     let Event::Read(read) = event else { continue };
@@ -280,7 +283,7 @@ impl<'p> Context<'p> {
     /// The named function around a body: lambdas and nested functions run for it.
     fn enclosing(&self, function: FunctionId) -> FunctionRef {
         let mut current = function;
-        while self.program.summaries.reached_from.get(&self.function_ref(current)).is_none() {
+        while !self.program.summaries.reached_from.contains_key(&self.function_ref(current)) {
             match self.module.function(current).parent {
                 Some(parent) if self.module.function(parent).kind != FunctionKind::Module => current = parent,
                 _ => break,

@@ -204,7 +204,8 @@ fn may_be_required(program: &Program, function: FunctionRef, uses: &AsyncUses) -
 
 /// It calls nothing and changes nothing: a placeholder, or a hook's default.
 fn does_nothing(program: &Program, function: FunctionRef) -> bool {
-    let acts = |event: &Event| matches!(event, Event::Call(_) | Event::WritePlace(..) | Event::Modify(_));
+    let acts =
+        |event: &Event| matches!(event, Event::Call(_) | Event::WritePlace(..) | Event::Modify(_) | Event::Define(_));
     !program.function(function).events.iter().any(acts)
 }
 
