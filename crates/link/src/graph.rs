@@ -306,9 +306,24 @@ impl Builder<'_, '_> {
             let Type::Instance(class, _) = member else { continue };
             let Some(getter) = self.own_or_inherited(*class, name) else { continue };
             if self.evaluator.method_kind(getter) == crate::eval::MethodKind::Property {
-                self.edge(getter, site, How::Implicit, false);
+                self.edge(self.getter(getter), site, How::Implicit, false);
             }
         }
+    }
+
+    /// The function that a read of a property runs: the first of its name; its setter and deleter come later.
+    fn getter(&self, property: FunctionRef) -> FunctionRef {
+        let module = &self.evaluator.linked.modules[property.file.index()];
+        let function = module.function(property.id);
+        let body = function.class.map(|class| module.function(module.class(class).body));
+        let symbol = body.and_then(|body| Some(&body.symbols[body.symbol_of.get(&function.name)?.index()]));
+        let first = symbol.into_iter().flat_map(|symbol| &symbol.bindings).find_map(|binding| {
+            match module.bindings[binding.index()].kind {
+                BindingKind::Function(id) => Some(FunctionRef { file: property.file, id }),
+                _ => None,
+            }
+        });
+        first.unwrap_or(property)
     }
 
     fn entered(&mut self, kind: ScopeKind, context: ExprId) {

@@ -40,8 +40,7 @@ pub(crate) struct Homes {
 impl Homes {
     pub fn new(program: &Program) -> Self {
         let files: Vec<FileId> = program.files().collect();
-        let found: Vec<(Vec<(Home, Held)>, Vec<ClassRef>)> =
-            files.into_par_iter().map(|file| Finder::new(program, file).run()).collect();
+        let found: Vec<Found> = files.into_par_iter().map(|file| Finder::new(program, file).run()).collect();
         let mut homes = Self::default();
         let mut kept = Vec::new();
         for (held, classes) in found {
@@ -213,6 +212,9 @@ fn is_kept_from_start(program: &Program, class: ClassRef, name: Name) -> bool {
         || declared.fields.iter().any(|field| field.name == name && is_constructor(field.function))
 }
 
+/// The places of one file, and the classes of which its variables keep instances.
+type Found = (Vec<(Home, Held)>, Vec<ClassRef>);
+
 /// Finds the places of one file.
 struct Finder<'p> {
     program: &'p Program,
@@ -227,7 +229,7 @@ impl<'p> Finder<'p> {
         Self { program, evaluator: program.evaluator(file), file, held: Vec::new(), kept: Vec::new() }
     }
 
-    fn run(mut self) -> (Vec<(Home, Held)>, Vec<ClassRef>) {
+    fn run(mut self) -> Found {
         let module = self.program.module(self.file);
         for (symbol, value) in self.program.module_variables(self.file) {
             self.variable(symbol, value);

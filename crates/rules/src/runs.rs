@@ -27,6 +27,8 @@ pub(crate) struct Run {
     pub reached: Reached,
     /// The classes of which it makes instances.
     makes: FxHashSet<ClassRef>,
+    /// Its host is called again and again on one object, not once on each of many.
+    reuses_object: bool,
 }
 
 /// Where a loop is started.
@@ -219,7 +221,8 @@ fn run(
     let starts = given.iter().flat_map(|call| roots(program, host, *call).map(|root| (root, Some((host, *call)))));
     let (reached, concurrent) = reached(program, handed, starts.collect());
     let makes = makes(program, &reached);
-    Some(Run { host, start: Some(start), given, often, in_thread, concurrent, reached, makes })
+    let reuses_object = frequency.reuses_object(host);
+    Some(Run { host, start: Some(start), given, often, in_thread, concurrent, reached, makes, reuses_object })
 }
 
 /// The loop of a server, bot or the like, which calls asynchronous handlers.
@@ -241,6 +244,7 @@ fn server(program: &Program, handed: &FxHashSet<(FunctionRef, ExprId)>) -> Optio
         concurrent: true,
         reached,
         makes: FxHashSet::default(),
+        reuses_object: false,
     })
 }
 
@@ -356,6 +360,13 @@ impl Frequency<'_> {
         often
     }
 
+    /// Whoever holds the object calls the method as often as he likes, or the program does so in a loop.
+    fn reuses_object(&self, host: FunctionRef) -> bool {
+        let method = method_around(self.program, host);
+        let callers = self.callers(method);
+        callers.is_empty() || callers.iter().any(|(caller, site, _)| is_repeated(self.program, *caller, *site))
+    }
+
     /// What its framework says; threads are started by the program itself, so their starters decide.
     fn by_entry(&self, function: FunctionRef, is_called: bool) -> Option<bool> {
         let entry = &self.program.entries.get(&function)?.entry;
@@ -414,12 +425,17 @@ impl Run {
         let mut body = Some(self.host.id);
         while let Some(id) = body {
             let function = program.module(self.host.file).function(id);
-            if let Some(class) = function.class.filter(|_| function.kind == FunctionKind::Function) {
+            let class = function.class.filter(|_| function.kind == FunctionKind::Function && self.reuses_object);
+            if let Some(class) = class {
                 classes.push(ClassRef { file: self.host.file, id: class });
             }
             body = function.parent;
         }
-        for name in self.given_names(program) {
+        for name in self
+            .given_names(program)
+            .into_iter()
+            .filter(|name| self.reuses_object || !is_own_object(program, self.host, *name))
+        {
             instances(evaluator.eval(self.host.id, name), &mut classes);
         }
         with_members(program, classes)
@@ -457,17 +473,20 @@ impl Run {
         }
     }
 
-    /// The run itself makes what is kept there, before it uses it.
+    /// The run itself makes what is kept there, or gives it up.
     pub fn renews(&self, program: &Program, home: Home, is_static: bool) -> bool {
         match home {
             Home::Field(class, name) => {
                 if !is_static && self.makes.iter().any(|made| inherits(program, *made, class)) {
                     return true;
                 }
-                let writes = program.class(class).fields.iter().filter(|field| field.name == name);
-                writes.filter(|field| !is_none(program, class.file, field.kind)).any(|field| {
+                let mut writes = program.class(class).fields.iter().filter(|field| field.name == name);
+                writes.any(|field| {
                     let function = FunctionRef { file: class.file, id: field.function };
-                    self.reached.contains_key(&function) && depth_of_write(program, function, field.span) == Some(0)
+                    let is_reached = self.reached.contains_key(&function);
+                    // What the run gives up at its end, no later run meets.
+                    let gives_up = || is_none(program, class.file, field.kind);
+                    is_reached && (gives_up() || depth_of_write(program, function, field.span) == Some(0))
                 })
             }
             Home::Variable(variable) => {
@@ -493,6 +512,27 @@ fn inherits(program: &Program, class: ClassRef, base: ClassRef) -> bool {
 fn is_none(program: &Program, file: FileId, kind: BindingKind) -> bool {
     let (BindingKind::Value(value) | BindingKind::Typed(_, Some(value))) = kind else { return false };
     program.module(file).expr(value) == Expr::Literal(Literal::None)
+}
+
+/// The name is that of a method's own object.
+fn is_own_object(program: &Program, host: FunctionRef, name: ExprId) -> bool {
+    let module = program.module(host.file);
+    let method = method_around(program, host);
+    let receiver = module.function(method.id).params.first().filter(|_| module.function(method.id).class.is_some());
+    matches!((module.expr(name), receiver), (Expr::Name(name, _), Some(receiver)) if name == receiver.name)
+}
+
+/// The outermost function around a nested one.
+fn method_around(program: &Program, function: FunctionRef) -> FunctionRef {
+    let mut current = function;
+    while let Some(parent) = program.function(current).parent {
+        let parent = FunctionRef { file: function.file, id: parent };
+        if !matches!(program.function(parent).kind, FunctionKind::Function | FunctionKind::Lambda) {
+            break;
+        }
+        current = parent;
+    }
+    current
 }
 
 /// The loops around the event that `is_at` knows.

@@ -1,6 +1,6 @@
 //! Which plain functions run in a thread beside the event loop's.
 
-use racewalk_ir::{ExprId, FunctionKind};
+use racewalk_ir::{Event, ExprId, FunctionKind};
 use racewalk_link::{FunctionRef, How, Program, Type};
 use racewalk_models::{ClassKind, Runs, Spawns};
 use rustc_hash::FxHashMap;
@@ -114,10 +114,21 @@ fn owns_loop(program: &Program, function: FunctionRef) -> bool {
     }
 }
 
-/// The function asks which loop runs, itself or by a helper, and so knows where it is.
+/// The function asks which loop runs, itself or by a helper, or hands work to the loop of another thread: it knows
+/// where it is, and decides by it.
 fn knows_its_loop(program: &Program, function: FunctionRef) -> bool {
     let mut helpers = program.edges(function).iter().filter(|edge| edge.how == How::Calls).map(|edge| edge.target);
-    asks_for_loop(program, function) || helpers.any(|helper| asks_for_loop(program, helper))
+    asks_for_loop(program, function)
+        || chooses_loop(program, function)
+        || helpers.any(|helper| asks_for_loop(program, helper))
+}
+
+/// One way through the function crosses over to another thread's loop, so the other is for that loop's own thread.
+fn chooses_loop(program: &Program, function: FunctionRef) -> bool {
+    let branches = program.function(function).events.iter().any(|event| matches!(event, Event::Branch(_)));
+    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
+    branches
+        && members.any(|member| program.model_of(*member).is_some_and(|model| model.spawns == Some(Spawns::OtherLoop)))
 }
 
 /// The function asks which loop runs.

@@ -117,7 +117,7 @@ use crate::finding::Finding;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name, ParamKind, Role, SymbolId};
 use racewalk_link::{How, Type};
-use racewalk_models::{Blocks, Call, Position, Spawns};
+use racewalk_models::{Blocks, Call, ClassKind, Position, Spawns};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -174,9 +174,14 @@ struct Registration {
 
 fn registrations(ctx: &Context<'_>, function: FunctionId) -> Vec<Registration> {
     let mut found = Vec::new();
-    for site in ctx.program.sites(ctx.function_ref(function)) {
+    let sites = ctx.program.sites(ctx.function_ref(function));
+    let settles_itself = || sites.iter().any(|site| settles_future(ctx, site.callee));
+    for site in sites {
         let model = site.callee.members().iter().find_map(|member| ctx.program.model_of(*member));
         let Some((positions, on_loop)) = model.and_then(|model| later(ctx, site.call, model)) else { continue };
+        if !on_loop && settles_itself() {
+            continue;
+        }
         let callbacks = positions.iter().filter_map(|position| given(ctx, site.call, position));
         let mut fills: Vec<Filled> = callbacks.flat_map(|callback| fills(ctx, function, callback)).collect();
         fills.retain(|filled| is_filled_by_callback_only(ctx, function, *filled));
@@ -185,6 +190,13 @@ fn registrations(ctx: &Context<'_>, function: FunctionId) -> Vec<Registration> {
         }
     }
     found
+}
+
+/// Gives a future its outcome: a thread's future calls its callbacks within that call.
+fn settles_future(ctx: &Context<'_>, callee: Type) -> bool {
+    let Type::ExternalMethod(class, method, _) = callee else { return false };
+    ctx.program.models().kind(class) == Some(ClassKind::Future)
+        && matches!(method.as_str(), "set_result" | "set_exception" | "cancel")
 }
 
 /// The positions of the callbacks that the callee calls after it has returned, and whether the loop does so.
