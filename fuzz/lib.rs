@@ -1,8 +1,8 @@
 //! What the fuzz targets share: how an input is read, and what must hold of every lowered module.
 
 use racewalk_ir::{Event, Expr, ExprId, Module, Name};
-use racewalk_python::{Source, lower, notebook_source};
-use std::sync::OnceLock;
+use racewalk_python::{Source, is_guarding, lower, notebook_source};
+use std::sync::{Once, OnceLock};
 
 /// How the bytes after the first are taken.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +31,23 @@ impl Mode {
 
 /// Runs on a thread with as much stack as the engine gives its own.
 pub fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let_caught_panics_pass();
     static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
     let build = || rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(256 << 20).build().expect("a thread");
     POOL.get_or_init(build).install(work)
+}
+
+/// The fuzzer ends at every panic, caught or not; a panic of the parser is caught on purpose.
+pub fn let_caught_panics_pass() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let end = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !is_guarding() {
+                end(panic);
+            }
+        }));
+    });
 }
 
 /// Lowers a text, and looks at what comes out.

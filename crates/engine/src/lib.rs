@@ -22,6 +22,7 @@ use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
 use selection::Selection;
 use std::path::PathBuf;
+use std::sync::Once;
 
 /// Room for code that is nested thousands of levels deep: parsing and lowering recurse. Only what is used of it is
 /// taken from the system.
@@ -162,6 +163,7 @@ impl Engine {
 
     /// Does work on threads of its own.
     fn in_pool<T: Send>(&self, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+        silence_caught_panics();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).stack_size(STACK).build();
         let pool = pool.map_err(|error| Failure(format!("no threads to work on: {error}")))?;
         pool.install(work)
@@ -202,6 +204,19 @@ impl Engine {
         let program = racewalk_link::link(modules, reported, models, settings);
         Ok(Linked { units, program, skipped })
     }
+}
+
+/// A panic that is caught and becomes a problem of its file is not printed as if the tool had crashed.
+fn silence_caught_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !racewalk_python::is_guarding() {
+                print(panic);
+            }
+        }));
+    });
 }
 
 /// A linked program, and where its modules come from.
