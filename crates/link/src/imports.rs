@@ -194,13 +194,7 @@ impl ModuleNames {
     }
 
     /// `try: import a` / `except: import b as a`: what the program itself has is what it is meant to be.
-    fn first_import_in_program(
-        &self,
-        modules: &[Module],
-        file: FileId,
-        symbol: SymbolId,
-        depth: u32,
-    ) -> Imported {
+    fn first_import_in_program(&self, modules: &[Module], file: FileId, symbol: SymbolId, depth: u32) -> Imported {
         let module = &modules[file.index()];
         let kinds = exported(module, symbol).map(|binding| module.bindings[binding.index()].kind);
         let is_import = |kind: &BindingKind| matches!(kind, BindingKind::Import(_) | BindingKind::ImportMember(..));

@@ -308,15 +308,39 @@ fn only_collects(ctx: &Context<'_>, binding: BindingId) -> bool {
 
 /// An element of a display or comprehension shares its container's fate, as far as being dropped goes.
 fn element(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
-    let Some(parent) = ctx.module.parent(expr) else { return Fate::HandedOn };
-    let is_lazy = matches!(ctx.module.expr(parent), Expr::Comp(racewalk_ir::CompKind::Lazy, _));
-    match follow(ctx, function, parent, depth - 1) {
-        fate @ (Fate::Dropped | Fate::Unread(_)) if !is_lazy => fate,
-        Fate::Misused(Misuse::Format, at) => Fate::Misused(Misuse::Format, at),
-        // A collection that is merely counted or tested is looked at, its elements are not.
-        Fate::Misused(Misuse::Count | Misuse::Truth, _) if !is_lazy => Fate::Dropped,
+    let Some(container) = ctx.module.parent(expr).filter(|_| depth > 0) else { return Fate::HandedOn };
+    // What a generator expression would build is never built unless somebody iterates it.
+    if matches!(ctx.module.expr(container), Expr::Comp(racewalk_ir::CompKind::Lazy, _)) {
+        return Fate::HandedOn;
+    }
+    match ctx.module.role(container) {
+        Role::Dropped => Fate::Dropped,
+        Role::Formatted => Fate::Misused(Misuse::Format, container),
+        Role::Element => element(ctx, function, container, depth - 1),
+        Role::Stored => match ctx.bound_to(container) {
+            [binding] if is_own_local(ctx, function, *binding) && is_only_counted(ctx, *binding) => {
+                Fate::Unread(*binding)
+            }
+            _ => Fate::HandedOn,
+        },
         _ => Fate::HandedOn,
     }
+}
+
+/// A collection that is read, if at all, to be counted or tested: its elements are not looked at.
+fn is_only_counted(ctx: &Context<'_>, binding: BindingId) -> bool {
+    ctx.reads_of(binding).iter().all(|(_, read)| match ctx.module.role(*read) {
+        Role::Condition | Role::Tested => true,
+        Role::Argument => is_length(ctx, *read),
+        _ => false,
+    })
+}
+
+/// `len(value)`
+fn is_length(ctx: &Context<'_>, value: ExprId) -> bool {
+    let Some(call) = ctx.module.parent(value) else { return false };
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    matches!(ctx.module.expr(callee), Expr::Name(name, _) if name.as_str() == "len")
 }
 
 /// `name := value`: what becomes of the expression, and of the name.
