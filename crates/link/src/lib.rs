@@ -231,7 +231,7 @@ impl Program {
     pub fn own_method(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
         let module = self.module(class.file);
         let body = module.function(module.class(class.id).body);
-        let symbol = &body.symbols[body.symbol_of.get(&name)?.index()];
+        let symbol = &body.symbols[body.symbol(name)?.index()];
         module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
             racewalk_ir::BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
             _ => None,
