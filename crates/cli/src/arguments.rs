@@ -27,6 +27,30 @@ pub(crate) enum Command {
     Rules(RulesArguments),
     /// Explain a rule, or a runtime message by the rules whose defects cause it
     Explain(ExplainArguments),
+    /// What the measuring tools ask; may change at any time
+    #[command(hide = true, subcommand)]
+    Debug(DebugCommand),
+}
+
+/// `debug`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugCommand {
+    /// Find and parse the files that `check` would, and print nothing
+    ParseOnly(DebugArguments),
+    /// Print for each awaited call, one JSON object a line, whether its result is known to be awaitable
+    Awaits(DebugArguments),
+}
+
+/// Arguments of every `debug` subcommand.
+#[derive(Args, Debug)]
+pub(crate) struct DebugArguments {
+    /// As `check` takes them [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// As `check` takes it
+    #[arg(long)]
+    pub(crate) isolated: bool,
 }
 
 /// `check`.

@@ -35,12 +35,18 @@ fn check(arguments: &CheckArguments) -> Result<Outcome, String> {
     outcome.map_err(|failure| failure.to_string())
 }
 
-fn options(arguments: &CheckArguments) -> Result<Options, String> {
+/// Options that say nothing but which paths are meant.
+pub(crate) fn default_options(paths: &[PathBuf]) -> Result<Options, String> {
     let working = std::env::current_dir().map_err(|error| format!("no working directory: {error}"))?;
     let mut options = Options::new(working);
-    if !arguments.paths.is_empty() {
-        options.paths.clone_from(&arguments.paths);
+    if !paths.is_empty() {
+        options.paths = paths.to_vec();
     }
+    Ok(options)
+}
+
+fn options(arguments: &CheckArguments) -> Result<Options, String> {
+    let mut options = default_options(&arguments.paths)?;
     options.isolated = arguments.isolated;
     options.strict = arguments.strict;
     options.select.clone_from(&arguments.select);

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod debug;
 mod explain;
 mod output;
 mod progress;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Debug(command)) => debug::run(&command),
     };
     done.unwrap_or_else(|message| {
         output::error(&message);

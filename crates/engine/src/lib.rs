@@ -3,6 +3,7 @@
 mod explain;
 mod fingerprint;
 mod lower;
+mod measure;
 mod models;
 mod present;
 mod selection;
@@ -10,17 +11,18 @@ mod suppress;
 mod tool;
 
 pub use explain::Explanation;
+pub use measure::AwaitedCall;
 pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
 use racewalk_ir::Name;
-use racewalk_link::{FileNames, Reach, Settings};
-use racewalk_models::Models;
-use racewalk_project::{Disk, Vocabulary, discover, paths};
+use racewalk_link::{FileNames, Program, Reach, Settings};
+use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
 use selection::Selection;
 use std::path::PathBuf;
+use std::sync::Once;
 
 /// Room for code that is nested thousands of levels deep: parsing and lowering recurse. Only what is used of it is
 /// taken from the system.
@@ -156,39 +158,72 @@ impl Engine {
     }
 
     fn check_on(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
+        self.in_pool(|| self.check_in_pool(disk, options))
+    }
+
+    /// Does work on threads of its own.
+    fn in_pool<T: Send>(&self, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+        silence_caught_panics();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).stack_size(STACK).build();
         let pool = pool.map_err(|error| Failure(format!("no threads to work on: {error}")))?;
-        pool.install(|| self.check_in_pool(disk, options))
+        pool.install(work)
     }
 
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
+        let (vocabulary, project) = self.discovered(disk, options)?;
+        let selection = Selection::new(&self.rules, options, &project.config);
+        let linked = self.linked(disk, options, &project)?;
+        let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
+        let rules = selection.to_run();
+        (self.on_stage)(Stage::Judging(rules.len()));
+        let found = racewalk_rules::run(&linked.program, &rules);
+        (self.on_stage)(Stage::Reporting);
+        Ok(check.outcome(&linked.program, &linked.units, found, linked.skipped))
+    }
+
+    /// The files, and the names that may be used of rules.
+    fn discovered(&self, disk: &Disk, options: &Options) -> Result<(Vocabulary, Project), Failure> {
         let vocabulary = Vocabulary::new(self.rules.iter().map(|rule| rule.name));
         for name in options.select.iter().chain(&options.ignore) {
             vocabulary.check(name).map_err(Failure)?;
         }
         (self.on_stage)(Stage::Discovering);
         let project = discover(disk, &options.discovery(), &vocabulary)?;
-        let selection = Selection::new(&self.rules, options, &project.config);
-        (self.on_stage)(Stage::Reading(project.files.len()));
-        let lowered = lower::lower(disk, &project.files);
-        let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
-        let models = models::load(disk, &project.config.models, &lowered.modules, &options.working_directory)?;
-        Ok(self.judge(&check, lowered, models))
+        Ok((vocabulary, project))
     }
 
-    fn judge(&self, check: &present::Check<'_>, lowered: lower::Lowered, models: Models) -> Outcome {
+    /// The files as one program.
+    fn linked(&self, disk: &Disk, options: &Options, project: &Project) -> Result<Linked, Failure> {
+        (self.on_stage)(Stage::Reading(project.files.len()));
+        let lower::Lowered { units, modules, skipped } = lower::lower(disk, &project.files);
+        let models = models::load(disk, &project.config.models, &modules, &options.working_directory)?;
         (self.on_stage)(Stage::Linking);
-        let lower::Lowered { units, modules, skipped } = lowered;
-        let reported = units.iter().map(|unit| check.file(unit).reported).collect();
-        let names = units.iter().map(|unit| file_names(check.file(unit))).collect();
-        let settings = Settings { language_version: check.project.python_version, names };
+        let files = || units.iter().map(|unit| &project.files[unit.file]);
+        let settings = Settings { language_version: project.python_version, names: files().map(file_names).collect() };
+        let reported = files().map(|file| file.reported).collect();
         let program = racewalk_link::link(modules, reported, models, settings);
-        let rules = check.selection.to_run();
-        (self.on_stage)(Stage::Judging(rules.len()));
-        let found = racewalk_rules::run(&program, &rules);
-        (self.on_stage)(Stage::Reporting);
-        check.outcome(&program, &units, found, skipped)
+        Ok(Linked { units, program, skipped })
     }
+}
+
+/// A panic that is caught and becomes a problem of its file is not printed as if the tool had crashed.
+fn silence_caught_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !racewalk_python::is_guarding() {
+                print(panic);
+            }
+        }));
+    });
+}
+
+/// A linked program, and where its modules come from.
+struct Linked {
+    units: Vec<lower::Unit>,
+    program: Program,
+    skipped: Vec<report::Skipped>,
 }
 
 fn file_names(file: &racewalk_project::SourceFile) -> FileNames {

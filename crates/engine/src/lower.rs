@@ -2,8 +2,8 @@
 
 use racewalk_ir::{Event, Module, Name};
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
-use racewalk_python::{Source, lower as lower_python, notebook_source};
-use racewalk_report::Skipped;
+use racewalk_python::{Source, lower as lower_python, notebook_source, parse as parse_python};
+use racewalk_report::{Skipped, SourceText};
 use rayon::prelude::*;
 
 /// One module of the program: a file, or a part of one.
@@ -85,6 +85,22 @@ pub(crate) fn parts(disk: &Disk, file: &SourceFile) -> Result<Vec<(Part, String)
     }
 }
 
+/// The text of a module, read again: few are asked for after lowering, so none is kept.
+pub(crate) fn text(disk: &Disk, file: &SourceFile, unit: &Unit) -> SourceText {
+    let parts = parts(disk, file).unwrap_or_default();
+    let text = parts.into_iter().find(|(part, _)| *part == unit.part).map(|(_, text)| text);
+    SourceText::new(text.unwrap_or_default())
+}
+
+/// Reads and parses the files, and keeps nothing.
+pub(crate) fn parse_only(disk: &Disk, files: &[SourceFile]) {
+    files.par_iter().for_each(|file| {
+        for (part, text) in parts(disk, file).unwrap_or_default() {
+            parse_python(source(file, &part, &text));
+        }
+    });
+}
+
 fn blocks(text: &str) -> Vec<(Part, String)> {
     let blocks = markdown::blocks(text).into_iter().filter(markdown::Block::is_python).enumerate();
     let part = |(index, block): (usize, markdown::Block<'_>)| {
@@ -94,24 +110,28 @@ fn blocks(text: &str) -> Vec<(Part, String)> {
 }
 
 fn lower_part(file: &SourceFile, part: &Part, text: &str) -> Module {
-    let name = file.names.first().map_or("", |name| name.text.as_str());
-    let name = match part {
-        Part::Block { index, .. } => Name::new(&format!("{name}.block{}", index + 1)),
-        _ => Name::new(name),
-    };
-    let source = Source {
-        text,
-        name,
-        is_package: file.is_package,
-        is_stub: file.kind == Kind::Stub,
-        is_notebook: file.kind == Kind::Notebook,
-    };
+    let source = source(file, part, text);
     let module = lower_python(source);
     // A fragment in a document that awaits at its top level is meant for a prompt that allows it.
     if file.kind == Kind::Markdown && suspends_at_top(&module) {
         return lower_python(Source { is_notebook: true, ..source });
     }
     module
+}
+
+fn source<'a>(file: &SourceFile, part: &Part, text: &'a str) -> Source<'a> {
+    let name = file.names.first().map_or("", |name| name.text.as_str());
+    let name = match part {
+        Part::Block { index, .. } => Name::new(&format!("{name}.block{}", index + 1)),
+        _ => Name::new(name),
+    };
+    Source {
+        text,
+        name,
+        is_package: file.is_package,
+        is_stub: file.kind == Kind::Stub,
+        is_notebook: file.kind == Kind::Notebook,
+    }
 }
 
 fn suspends_at_top(module: &Module) -> bool {

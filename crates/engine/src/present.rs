@@ -1,7 +1,7 @@
 //! From what the rules found to the report: suppressions, severities, lines and columns, fingerprints, order.
 
 use crate::fingerprint::fingerprint;
-use crate::lower::{Part, Unit, parts};
+use crate::lower::{self, Part, Unit};
 use crate::selection::Selection;
 use crate::suppress::{self, Judge};
 use crate::{Options, Outcome};
@@ -61,13 +61,11 @@ impl Check<'_> {
         found
     }
 
-    /// The texts of these modules, read again: few files have findings, so none is kept from the first reading.
+    /// The texts of these modules.
     fn texts(&self, units: &[Unit], needed: &FxHashSet<u32>) -> FxHashMap<u32, SourceText> {
         let read = |index: &u32| {
             let unit = &units[*index as usize];
-            let parts = parts(self.disk, self.file(unit)).unwrap_or_default();
-            let text = parts.into_iter().find(|(part, _)| *part == unit.part).map(|(_, text)| text);
-            (*index, SourceText::new(text.unwrap_or_default()))
+            (*index, lower::text(self.disk, self.file(unit), unit))
         };
         needed.par_iter().map(read).collect()
     }
@@ -159,7 +157,8 @@ impl Part {
         }
     }
 
-    fn position(&self, at: Position) -> Position {
+    /// A place in the module as a place in the file.
+    pub(crate) fn position(&self, at: Position) -> Position {
         let indent = if let Self::Block { indent, .. } = self { *indent } else { 0 };
         Position { line: self.line(at.line).0, column: at.column + indent }
     }

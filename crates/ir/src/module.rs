@@ -191,8 +191,8 @@ pub struct Function {
     pub stub: Stub,
     /// Symbols that the body binds.
     pub symbols: Vec<Symbol>,
-    /// From name to symbol, when there are many; see [`Function::symbol`].
-    pub symbol_of: FxHashMap<Name, SymbolId>,
+    /// From name to symbol; see [`Function::symbol`].
+    pub symbol_of: SymbolIndex,
     /// What the body does.
     pub events: Vec<Event>,
     /// Values that it returns.
@@ -203,6 +203,10 @@ pub struct Function {
     pub name_span: Span,
 }
 
+/// The symbols of a function by name, when there are many of them.
+#[derive(Clone, Debug, Default)]
+pub struct SymbolIndex(FxHashMap<Name, SymbolId>);
+
 /// As many symbols are looked through one by one.
 const FEW_SYMBOLS: usize = 8;
 
@@ -210,7 +214,7 @@ impl Function {
     /// The symbol of this name.
     pub fn symbol(&self, name: Name) -> Option<SymbolId> {
         if self.symbols.len() > FEW_SYMBOLS {
-            return self.symbol_of.get(&name).copied();
+            return self.symbol_of.0.get(&name).copied();
         }
         self.symbols.iter().position(|symbol| symbol.name == name).map(|at| SymbolId(at as u32))
     }
@@ -231,9 +235,9 @@ impl Function {
             is_nonlocal: false,
         });
         if self.symbols.len() > FEW_SYMBOLS {
-            let known = self.symbol_of.len();
+            let known = self.symbol_of.0.len();
             let unknown = self.symbols.iter().enumerate().skip(known);
-            self.symbol_of.extend(unknown.map(|(at, symbol)| (symbol.name, SymbolId(at as u32))));
+            self.symbol_of.0.extend(unknown.map(|(at, symbol)| (symbol.name, SymbolId(at as u32))));
         }
         id
     }

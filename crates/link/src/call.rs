@@ -109,7 +109,8 @@ impl Evaluator<'_> {
                 && let Some((function, expr)) = call
             {
                 let inner = self.result(self.argument(function, expr, 0), None);
-                return Type::Callable(Type::Coroutine(inner.interned()).interned());
+                let made = Type::Callable(Type::Coroutine(inner.interned()).interned());
+                return Type::Partial(made.interned());
             }
             return self.modelled(model, Type::DYNAMIC, call);
         }
@@ -135,22 +136,22 @@ impl Evaluator<'_> {
 
     fn modelled(&self, model: &Call, receiver: Type, call: Option<(FunctionId, ExprId)>) -> Type {
         let given = match &model.returns {
-            Some(spec) => self.from_spec(spec, receiver, call),
+            Some(spec) => self.type_of_spec(spec, receiver, call),
             None => Type::Unknown(Why::Library),
         };
         match (model.is_async, &model.enter_async, &model.enter) {
             // Awaited or entered: `await open(…)`, `async with open(…)`.
             (true, Some(entered), _) => Type::union([
                 Type::Coroutine(given.interned()),
-                Type::Context(self.from_spec(entered, receiver, call).interned(), true),
+                Type::Context(self.type_of_spec(entered, receiver, call).interned(), true),
             ]),
             (true, ..) => Type::Coroutine(given.interned()),
             (_, Some(as_async), Some(as_plain)) => Type::union([
-                Type::Context(self.from_spec(as_async, receiver, call).interned(), true),
-                Type::Context(self.from_spec(as_plain, receiver, call).interned(), false),
+                Type::Context(self.type_of_spec(as_async, receiver, call).interned(), true),
+                Type::Context(self.type_of_spec(as_plain, receiver, call).interned(), false),
             ]),
-            (_, Some(entered), _) => Type::Context(self.from_spec(entered, receiver, call).interned(), true),
-            (_, _, Some(entered)) => Type::Context(self.from_spec(entered, receiver, call).interned(), false),
+            (_, Some(entered), _) => Type::Context(self.type_of_spec(entered, receiver, call).interned(), true),
+            (_, _, Some(entered)) => Type::Context(self.type_of_spec(entered, receiver, call).interned(), false),
             _ if model.returns.is_none() && model.blocks.is_some() => Type::Plain,
             _ => given,
         }

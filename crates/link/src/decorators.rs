@@ -131,6 +131,10 @@ fn effect_of_return(module: &Module, decorator: FunctionId, value: ExprId, depth
     if is_first_param(module, decorator, value) {
         return Effect::Keeps;
     }
+    if let Expr::Choice(arms) = module.expr(value) {
+        let arms = module.list(arms).iter();
+        return combine(&arms.map(|arm| effect_of_return(module, decorator, *arm, depth)).collect::<Vec<_>>());
+    }
     if let Some(wrapper) = nested_function(module, decorator, value) {
         return effect_of_wrapper(module, decorator, wrapper);
     }
@@ -209,9 +213,9 @@ fn first_param(module: &Module, function: FunctionId) -> u32 {
 
 fn nested_function(module: &Module, within: FunctionId, value: ExprId) -> Option<FunctionId> {
     let Expr::Name(_, defs) = module.expr(value) else { return None };
-    let functions = module.defs(&defs).iter().filter_map(|b| match module.bindings[b.index()].kind {
+    let mut functions = module.defs(&defs).iter().rev().filter_map(|b| match module.bindings[b.index()].kind {
         BindingKind::Function(id) if module.function(id).parent == Some(within) => Some(id),
         _ => None,
     });
-    functions.last()
+    functions.next()
 }

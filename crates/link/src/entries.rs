@@ -35,6 +35,7 @@ fn in_file(program: &Program, file: FileId) -> Vec<(FunctionRef, EntryPoint)> {
         found.extend(decorated(program, &evaluator, function).map(|entry| (function, entry)));
         found.extend(hook(program, function).map(|entry| (function, entry)));
         registered(program, &evaluator, function, &mut found);
+        injected(program, &evaluator, function, &mut found);
     }
     found
 }
@@ -112,10 +113,42 @@ fn registered(
             for position in &entry.handlers {
                 let Some(value) = handed(evaluator, site.call, position) else { continue };
                 for handler in evaluator.eval(function.id, value).members() {
-                    if let Type::Function(target) | Type::Method(target, _) = handler {
+                    if let Type::Function(target)
+                    | Type::Method(target, _)
+                    | Type::MadeContext(target, _)
+                    | Type::MadeAsync(target)
+                    | Type::MadeSync(target) = handler
+                    {
                         let label = program.function(*target).qualified.to_string();
                         found.push((*target, EntryPoint { entry: entry.clone(), label }));
                     }
+                }
+            }
+        }
+    }
+}
+
+/// `Annotated[T, Depends(f)]`: the dependency is named in a parameter's declared type.
+fn injected(
+    program: &Program,
+    evaluator: &Evaluator<'_>,
+    function: FunctionRef,
+    found: &mut Vec<(FunctionRef, EntryPoint)>,
+) {
+    let body = program.function(function);
+    let outside = body.parent.unwrap_or(FunctionId(0));
+    for annotation in body.params.iter().filter_map(|param| param.annotation) {
+        let Expr::Subscript(_, arguments) = evaluator.module.expr(annotation) else { continue };
+        let Expr::Tuple(members) = evaluator.module.expr(arguments) else { continue };
+        for member in evaluator.module.list(members) {
+            let Expr::Call(callee, _) = evaluator.module.expr(*member) else { continue };
+            let callee = evaluator.eval(outside, callee);
+            let Some(entry) = program.model_of(callee).and_then(|model| model.entry.clone()) else { continue };
+            for position in &entry.handlers {
+                let Some(value) = handed(evaluator, *member, position) else { continue };
+                if let Type::Function(target) | Type::Method(target, _) = evaluator.eval(outside, value) {
+                    let label = program.function(target).qualified.to_string();
+                    found.push((target, EntryPoint { entry: entry.clone(), label }));
                 }
             }
         }

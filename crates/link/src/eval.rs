@@ -287,7 +287,7 @@ impl<'p> Evaluator<'p> {
     pub(crate) fn external(&self, path: Name) -> Type {
         let path = self.linked.models.canonical(path);
         match self.linked.models.value(path) {
-            Some(spec) => self.from_spec(spec, Type::DYNAMIC, None),
+            Some(spec) => self.type_of_spec(spec, Type::DYNAMIC, None),
             None => Type::External(path),
         }
     }
@@ -413,9 +413,9 @@ impl<'p> Evaluator<'p> {
             Some(default) if declared.is_unknown() => {
                 let given = self.eval(outside, default);
                 let injected = !matches!(given, Type::None | Type::Plain | Type::Unknown(_));
-                if injected { given } else { self.from_callers(function, position, declared) }
+                if injected { given } else { self.given_by_callers(function, position, declared) }
             }
-            _ if declared.is_unknown() => self.from_callers(function, position, declared),
+            _ if declared.is_unknown() => self.given_by_callers(function, position, declared),
             _ => declared,
         };
         match param.kind {
@@ -425,7 +425,7 @@ impl<'p> Evaluator<'p> {
         }
     }
 
-    fn from_callers(&self, function: FunctionId, position: usize, otherwise: Type) -> Type {
+    fn given_by_callers(&self, function: FunctionId, position: usize, otherwise: Type) -> Type {
         let params = &self.linked.slots[self.file.index()].functions[function.index()].params;
         params.get(position).copied().unwrap_or(otherwise)
     }

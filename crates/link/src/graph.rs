@@ -1,10 +1,10 @@
 //! The call graph: what each call in each function runs, and how.
 
 use crate::eval::Evaluator;
-use crate::types::{ClassRef, FileId, FunctionRef, Type};
+use crate::types::{Answer, ClassRef, FileId, FunctionRef, Type};
 use crate::{Linked, Program};
-use racewalk_ir::{ArgKind, Event, Expr, ExprId, FunctionId, Name, ScopeKind};
-use racewalk_models::{Call, Position};
+use racewalk_ir::{ArgKind, BindingKind, Event, Expr, ExprId, FunctionId, Name, Role, ScopeKind};
+use racewalk_models::{Call, Position, Spawns};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -111,8 +111,18 @@ impl Builder<'_, '_> {
                 _ => {}
             }
         }
+        self.prefer_offloading();
         self.sites.shrink_to_fit();
         self.edges.shrink_to_fit();
+    }
+
+    /// What is handed to a thread on one path and called on another is called where there is no loop.
+    fn prefer_offloading(&mut self) {
+        let offloaded: Vec<FunctionRef> =
+            self.edges.iter().filter(|edge| edge.how == How::Offloads).map(|edge| edge.target).collect();
+        if !offloaded.is_empty() {
+            self.edges.retain(|edge| edge.how != How::Calls || !offloaded.contains(&edge.target));
+        }
     }
 
     fn call(&mut self, call: ExprId) {
@@ -120,12 +130,41 @@ impl Builder<'_, '_> {
         self.properties_of(callee_expr);
         let callee = self.evaluator.eval(self.function, callee_expr);
         self.sites.push(Site { call, callee });
+        let first = self.edges.len();
         for member in callee.members() {
             self.run_target(call, *member, How::Calls);
+        }
+        self.drop_impossible(first, call, callee);
+        for member in callee.members() {
             if let Some(model) = model_of(self.evaluator.linked, *member) {
                 self.hand_over(call, model);
             }
         }
+    }
+
+    /// Of what a call may run, what cannot be: where the result is awaited, plain functions beside async ones (of a
+    /// union, or overriding); and a plain generator, whose body runs only when somebody iterates it.
+    fn drop_impossible(&mut self, first: usize, call: ExprId, callee: Type) {
+        let module = self.evaluator.module;
+        let role = module.role(call);
+        let is_awaited = matches!(role, Role::Awaited | Role::EnteredAsync | Role::IteratedAsync);
+        let may_be_awaitable = is_awaited && {
+            let is_async = self.edges[first..].iter().any(|edge| self.is_async(edge.target));
+            let given = self.evaluator.result(callee, None);
+            is_async || self.evaluator.awaitable(given) != Answer::No
+        };
+        let iterates = matches!(role, Role::Iterated | Role::Unpacked | Role::Argument);
+        let linked = self.evaluator.linked;
+        let mut position = 0;
+        self.edges.retain(|edge| {
+            position += 1;
+            if position <= first {
+                return true;
+            }
+            let body = linked.modules[edge.target.file.index()].function(edge.target.id);
+            let is_lazy = body.is_generator && !body.is_async && !matches!(callee, Type::MadeContext(..));
+            (body.is_async || !may_be_awaitable) && (iterates || !is_lazy)
+        });
     }
 
     /// What calling a value runs.
@@ -170,22 +209,33 @@ impl Builder<'_, '_> {
         let Some(descendants) = self.descendants.get(&class) else { return };
         let name = self.evaluator.linked.modules[target.file.index()].function(target.id).name;
         for descendant in descendants.iter().take(MOST_OVERRIDES) {
+            if !self.may_be_running_for(class, *descendant) {
+                continue;
+            }
             if let Some(overriding) = self.own(*descendant, name).filter(|overriding| *overriding != target) {
                 self.edge(overriding, site, how, true);
             }
         }
     }
 
+    /// A method that calls another on its own receiver runs for a subclass only when the subclass inherits it.
+    fn may_be_running_for(&self, receiver: ClassRef, descendant: ClassRef) -> bool {
+        let body = self.evaluator.module.function(self.function);
+        let Some(class) = body.class else { return true };
+        let this = FunctionRef { file: self.evaluator.file, id: self.function };
+        if (ClassRef { file: this.file, id: class }) != receiver {
+            return true;
+        }
+        self.own_or_inherited(descendant, body.name).is_none_or(|inherited| inherited == this)
+    }
+
     fn edge(&mut self, target: FunctionRef, site: ExprId, how: How, is_override: bool) {
         self.edges.push(Edge { target, site, how, is_override });
     }
 
+    /// The method that the class's own body defines, whatever its decorators make of it.
     fn own(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
-        let slots = &self.evaluator.linked.slots[class.file.index()].classes[class.id.index()];
-        match slots.members.get(name)?.value {
-            Type::Function(function) => Some(function),
-            _ => None,
-        }
+        own_method(self.evaluator.linked, class, name)
     }
 
     fn own_or_inherited(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
@@ -198,11 +248,20 @@ impl Builder<'_, '_> {
 
     /// Functions among the arguments that the callee runs.
     fn hand_over(&mut self, call: ExprId, model: &Call) {
-        if let Some(position) = model.offloads {
-            self.argument(call, &Position::Index(position), How::Offloads);
+        match (&model.entry, model.offloads) {
+            // A thread's target: given by position or by name.
+            (Some(entry), Some(_)) => {
+                for position in &entry.handlers {
+                    self.argument(call, position, How::Offloads);
+                }
+            }
+            (_, Some(position)) => self.argument(call, &Position::Index(position), How::Offloads),
+            _ => {}
         }
         for position in &model.callbacks {
-            self.argument(call, position, if model.loop_thread_only { How::Later } else { How::Callback });
+            // What is handed to a loop, this thread's or another's, runs when that loop gets to it.
+            let is_later = model.loop_thread_only || model.spawns == Some(Spawns::OtherLoop);
+            self.argument(call, position, if is_later { How::Later } else { How::Callback });
         }
         for position in &model.async_callbacks {
             self.argument(call, position, How::Later);
@@ -247,9 +306,24 @@ impl Builder<'_, '_> {
             let Type::Instance(class, _) = member else { continue };
             let Some(getter) = self.own_or_inherited(*class, name) else { continue };
             if self.evaluator.method_kind(getter) == crate::eval::MethodKind::Property {
-                self.edge(getter, site, How::Implicit, false);
+                self.edge(self.getter(getter), site, How::Implicit, false);
             }
         }
+    }
+
+    /// The function that a read of a property runs: the first of its name; its setter and deleter come later.
+    fn getter(&self, property: FunctionRef) -> FunctionRef {
+        let module = &self.evaluator.linked.modules[property.file.index()];
+        let function = module.function(property.id);
+        let body = function.class.map(|class| module.function(module.class(class).body));
+        let symbol = body.and_then(|body| Some(&body.symbols[body.symbol(function.name)?.index()]));
+        let first = symbol.into_iter().flat_map(|symbol| &symbol.bindings).find_map(|binding| {
+            match module.bindings[binding.index()].kind {
+                BindingKind::Function(id) => Some(FunctionRef { file: property.file, id }),
+                _ => None,
+            }
+        });
+        first.unwrap_or(property)
     }
 
     fn entered(&mut self, kind: ScopeKind, context: ExprId) {
@@ -267,6 +341,17 @@ impl Builder<'_, '_> {
             }
         }
     }
+}
+
+/// The method that a class's own body defines under this name.
+pub(crate) fn own_method(linked: &Linked, class: ClassRef, name: Name) -> Option<FunctionRef> {
+    let module = &linked.modules[class.file.index()];
+    let body = module.function(module.class(class.id).body);
+    let symbol = &body.symbols[body.symbol(name)?.index()];
+    module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
+        BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
+        _ => None,
+    })
 }
 
 /// What the models say of calling this.

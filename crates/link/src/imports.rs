@@ -118,9 +118,18 @@ impl ModuleNames {
     /// What `from module import member` names.
     pub fn member(&self, modules: &[Module], from: FileId, module: Name, member: Name) -> Imported {
         match self.file(module, from) {
+            Some(file) if file == from => self.member_of_self(modules, file, member, LONGEST_CHAIN),
             Some(file) => self.member_of(modules, file, member, LONGEST_CHAIN),
             // A namespace package has no file of its own; its modules have.
             None => self.module(module.join(member), from),
+        }
+    }
+
+    /// What a package that imports `member` from itself gets: its submodule, before any name that it binds.
+    fn member_of_self(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
+        match self.file(modules[file.index()].name.join(member), file) {
+            Some(submodule) => Imported::Module(submodule),
+            None => self.search(modules, file, member, depth),
         }
     }
 
@@ -176,6 +185,7 @@ impl ModuleNames {
         match kind {
             BindingKind::Import(path) => Some(self.module(path, from)),
             BindingKind::ImportMember(module, name) => Some(match self.file(module, from) {
+                Some(file) if file == from => self.member_of_self(modules, file, name, depth - 1),
                 Some(file) => self.search(modules, file, name, depth - 1),
                 None => self.module(module.join(name), from),
             }),

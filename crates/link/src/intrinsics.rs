@@ -140,6 +140,8 @@ pub(crate) fn operation(evaluator: &Evaluator<'_>, function: FunctionId, list: L
     match operands.as_slice() {
         [first, ..] if operands.iter().all(|operand| matches!(operand, Type::Plain)) => *first,
         [Type::Collection(element), ..] => Type::Collection(*element),
+        // `path / "name"` is a path again.
+        [path @ Type::ExternalInstance(..), rest @ ..] if rest.iter().all(|part| matches!(part, Type::Plain)) => *path,
         _ => Type::DYNAMIC,
     }
 }

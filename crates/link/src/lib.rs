@@ -14,6 +14,7 @@ mod params;
 mod slots;
 mod summary;
 mod types;
+mod variables;
 
 pub use entries::EntryPoint;
 pub use eval::Evaluator;
@@ -21,6 +22,7 @@ pub use graph::{Edge, FileCalls, How, Site};
 pub use imports::{FileNames, Reach};
 pub use summary::{Sink, SinkKind, Step, Summaries, is_certain};
 pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why};
+pub use variables::Variable;
 
 use imports::ModuleNames;
 use racewalk_ir::{Event, ExprId, Function, FunctionId, FunctionKind, Module, Name};
@@ -229,13 +231,7 @@ impl Program {
 
     /// The method that the class's own body defines under this name.
     pub fn own_method(&self, class: ClassRef, name: Name) -> Option<FunctionRef> {
-        let module = self.module(class.file);
-        let body = module.function(module.class(class.id).body);
-        let symbol = &body.symbols[body.symbol(name)?.index()];
-        module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
-            racewalk_ir::BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
-            _ => None,
-        })
+        graph::own_method(&self.linked, class, name)
     }
 
     /// The text of an expression for messages: a dotted path where it is one.

@@ -149,7 +149,7 @@ impl Evaluator<'_> {
     fn external_member(&self, class: Name, receiver: Type, name: Name) -> Type {
         let models = &self.linked.models;
         if let Some(spec) = models.attribute(class, name) {
-            return self.from_spec(spec, receiver, None);
+            return self.type_of_spec(spec, receiver, None);
         }
         match models.method(class, name) {
             Some(_) => Type::ExternalMethod(class, name, receiver.interned()),
@@ -212,7 +212,7 @@ impl Evaluator<'_> {
             }
             Type::ExternalInstance(path, _) => {
                 match self.linked.models.inherited(path, |class| class.awaits_to.as_ref()) {
-                    Some(spec) => self.from_spec(spec, value, None),
+                    Some(spec) => self.type_of_spec(spec, value, None),
                     None => Type::Unknown(Why::Library),
                 }
             }
@@ -248,7 +248,7 @@ impl Evaluator<'_> {
             }
             Type::ExternalInstance(path, _) => {
                 match self.linked.models.inherited(path, |class| class.iterate.as_ref()) {
-                    Some(spec) => self.from_spec(spec, value, None),
+                    Some(spec) => self.type_of_spec(spec, value, None),
                     None => Type::Unknown(Why::Library),
                 }
             }
@@ -272,7 +272,7 @@ impl Evaluator<'_> {
             }
             Type::ExternalInstance(path, _) => {
                 match self.linked.models.inherited(path, |class| class.iterate_async.as_ref()) {
-                    Some(spec) => self.from_spec(spec, value, None),
+                    Some(spec) => self.type_of_spec(spec, value, None),
                     None => Type::Unknown(Why::Library),
                 }
             }
@@ -300,7 +300,7 @@ impl Evaluator<'_> {
                     .linked
                     .models
                     .inherited(path, |class| if is_async { class.enter_async.as_ref() } else { class.enter.as_ref() });
-                spec.map_or(Type::Unknown(Why::Library), |spec| self.from_spec(spec, value, None))
+                spec.map_or(Type::Unknown(Why::Library), |spec| self.type_of_spec(spec, value, None))
             }
             Type::Unknown(why) => Type::Unknown(why),
             _ => Type::DYNAMIC,
@@ -308,8 +308,8 @@ impl Evaluator<'_> {
     }
 
     /// A model's type, for this receiver and this call (its body and expression).
-    pub(crate) fn from_spec(&self, spec: &TypeSpec, receiver: Type, call: Option<(FunctionId, ExprId)>) -> Type {
-        let inner = |spec: &TypeSpec| self.from_spec(spec, receiver, call);
+    pub(crate) fn type_of_spec(&self, spec: &TypeSpec, receiver: Type, call: Option<(FunctionId, ExprId)>) -> Type {
+        let inner = |spec: &TypeSpec| self.type_of_spec(spec, receiver, call);
         let argument = |at: usize| match call {
             Some((function, expr)) => self.argument(function, expr, at),
             None => Type::DYNAMIC,

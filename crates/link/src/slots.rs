@@ -80,6 +80,11 @@ impl Members {
         self.slots[at as usize].0
     }
 
+    /// All members, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, Slot)> + '_ {
+        self.slots.iter().copied()
+    }
+
     /// All slots.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
         self.slots.iter_mut().map(|(_, slot)| slot)

@@ -60,8 +60,10 @@ pub struct Summaries {
     pub lingers: FxHashMap<FunctionRef, Step>,
     /// Plain functions that start an event loop when they are called.
     pub starts_loop: FxHashMap<FunctionRef, Step>,
-    /// Functions whose bodies ask whether an event loop runs, or which thread they are in, and decide by it.
+    /// Functions whose bodies ask whether an event loop runs and decide by it.
     pub guarded: FxHashSet<FunctionRef>,
+    /// Functions whose bodies ask which thread they are in and decide by it.
+    pub knows_thread: FxHashSet<FunctionRef>,
     /// For each function: the entry points that lead to it, at most three.
     pub reached_from: FxHashMap<FunctionRef, Vec<FunctionRef>>,
     /// Who runs each function: caller, site, how.
@@ -71,10 +73,11 @@ pub struct Summaries {
 pub(crate) fn build(program: &Program) -> Summaries {
     let mut summaries = Summaries { callers: callers(program), ..Summaries::default() };
     let files: Vec<FileId> = program.files().collect();
-    let found: Vec<(Vec<Sink>, Vec<FunctionRef>)> = files.into_par_iter().map(|file| sinks_in(program, file)).collect();
-    for (sinks, guarded) in found {
-        summaries.sinks.extend(sinks);
-        summaries.guarded.extend(guarded);
+    let found: Vec<InFile> = files.into_par_iter().map(|file| sinks_in(program, file)).collect();
+    for in_file in found {
+        summaries.sinks.extend(in_file.sinks);
+        summaries.guarded.extend(in_file.guarded);
+        summaries.knows_thread.extend(in_file.knows_thread);
     }
     add_guarded_by_helper(program, &mut summaries.guarded);
     let is = |wanted: fn(SinkKind) -> bool| move |sink: &Sink| wanted(sink.kind);
@@ -88,7 +91,7 @@ pub(crate) fn build(program: &Program) -> Summaries {
 
 /// Blocks for as long as something outside the process takes, whatever it is given.
 pub const fn is_certain(blocks: Blocks) -> bool {
-    !matches!(blocks, Blocks::File | Blocks::Cpu | Blocks::Lock)
+    !matches!(blocks, Blocks::File | Blocks::Stat | Blocks::Cpu | Blocks::Lock)
 }
 
 fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> {
@@ -101,15 +104,24 @@ fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId
     callers
 }
 
-fn sinks_in(program: &Program, file: FileId) -> (Vec<Sink>, Vec<FunctionRef>) {
+#[derive(Default)]
+struct InFile {
+    sinks: Vec<Sink>,
+    guarded: Vec<FunctionRef>,
+    knows_thread: Vec<FunctionRef>,
+}
+
+fn sinks_in(program: &Program, file: FileId) -> InFile {
     let evaluator = program.evaluator(file);
     let module = program.module(file);
-    let mut sinks = Vec::new();
-    let mut guarded = Vec::new();
+    let InFile { mut sinks, mut guarded, mut knows_thread } = InFile::default();
     for id in 0..module.functions.len() {
         let function = FunctionRef { file, id: FunctionId(id as u32) };
         if asks_for_loop(program, function) {
             guarded.push(function);
+        }
+        if asks_for_thread(program, function) {
+            knows_thread.push(function);
         }
         for site in program.sites(function) {
             sinks.extend(sink_at(program, function, site.call, site.callee));
@@ -134,7 +146,7 @@ fn sinks_in(program: &Program, file: FileId) -> (Vec<Sink>, Vec<FunctionRef>) {
             }
         }
     }
-    (sinks, guarded)
+    InFile { sinks, guarded, knows_thread }
 }
 
 fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type) -> Option<Sink> {
@@ -154,7 +166,8 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
 
 /// What is awaited gives the thread back, whatever a model says of its namesake.
 fn is_awaited(program: &Program, file: FileId, call: ExprId) -> bool {
-    program.module(file).role(call) == racewalk_ir::Role::Awaited
+    use racewalk_ir::Role;
+    matches!(program.module(file).role(call), Role::Awaited | Role::EnteredAsync | Role::IteratedAsync)
 }
 
 /// The function looks for a running loop and so may know what it does: a probe inside `try`, or a condition on it.
@@ -183,6 +196,16 @@ fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
     false
 }
 
+/// The function asks which thread it runs in.
+fn asks_for_thread(program: &Program, function: FunctionRef) -> bool {
+    program.sites(function).iter().any(|site| match site.callee {
+        Type::External(path) => {
+            matches!(path.as_str(), "threading.get_ident" | "threading.current_thread" | "threading.main_thread")
+        }
+        _ => false,
+    })
+}
+
 /// `if in_loop(): …`: the check is in a helper.
 fn add_guarded_by_helper(program: &Program, guarded: &mut FxHashSet<FunctionRef>) {
     use racewalk_ir::Role;
@@ -190,7 +213,8 @@ fn add_guarded_by_helper(program: &Program, guarded: &mut FxHashSet<FunctionRef>
         program.sites(caller).iter().any(|site| {
             let role = program.module(caller.file).role(site.call);
             let is_condition = matches!(role, Role::Condition | Role::Tested);
-            is_condition && matches!(site.callee, Type::Function(target) if guarded.contains(&target))
+            is_condition
+                && matches!(site.callee, Type::Function(target) | Type::Method(target, _) if guarded.contains(&target))
         })
     };
     let more: Vec<FunctionRef> = program.functions().filter(|caller| asks(*caller)).collect();
@@ -214,7 +238,6 @@ fn probe(program: &Program, callee: Type) -> Option<Probe> {
     match name {
         "is_running" => Some(Probe::Asks),
         "current_async_library" | "_get_running_loop" => Some(Probe::Asks),
-        "get_ident" | "current_thread" | "main_thread" | "in_async_context" => Some(Probe::Asks),
         "get_running_loop" if model.is_some_and(|model| model.needs_running_loop) => Some(Probe::Raises),
         _ => None,
     }
@@ -224,8 +247,13 @@ fn probe(program: &Program, callee: Type) -> Option<Probe> {
 fn backwards(program: &Program, summaries: &Summaries, wanted: impl Fn(&Sink) -> bool) -> FxHashMap<FunctionRef, Step> {
     let mut steps: FxHashMap<FunctionRef, Step> = FxHashMap::default();
     let mut queue = VecDeque::new();
-    let passes =
-        |function: FunctionRef| runs_in_callers_thread(program, function) && !summaries.guarded.contains(&function);
+    // What starts a loop when none runs still blocks when one does.
+    let starts_loop = summaries.sinks.iter().find(|sink| wanted(sink)).is_some_and(|s| s.kind == SinkKind::StartsLoop);
+    let passes = |function: FunctionRef| {
+        runs_in_callers_thread(program, function)
+            && !summaries.knows_thread.contains(&function)
+            && !(starts_loop && summaries.guarded.contains(&function))
+    };
     for (number, sink) in summaries.sinks.iter().enumerate().filter(|(_, sink)| wanted(sink)) {
         if passes(sink.function) && !steps.contains_key(&sink.function) {
             let step = Step { site: sink.site, next: None, sink: number as u32, distance: 0, is_override: false };

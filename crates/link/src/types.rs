@@ -56,6 +56,22 @@ pub enum Why {
     Depth,
 }
 
+impl Why {
+    /// In a few words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Parameter => "untyped parameter",
+            Self::Library => "library without a model",
+            Self::Dynamic => "computed",
+            Self::Decorator => "unknown decorator",
+            Self::Member => "no such member",
+            Self::Anything => "declared to be anything",
+            Self::Unbound => "unbound name",
+            Self::Depth => "too deep, or a circle",
+        }
+    }
+}
+
 /// What is interned, with what is often asked of it.
 #[derive(Debug)]
 struct Interned<T: ?Sized> {

@@ -235,6 +235,8 @@ pub enum Blocks {
     Database,
     /// It reads or writes files, probably small ones.
     File,
+    /// It asks or tells the file system something small: existence, size, a new directory.
+    Stat,
     /// It moves much data on disk (copying trees, archives).
     Disk,
     /// It waits for another process.

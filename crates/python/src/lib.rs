@@ -5,10 +5,12 @@ mod comments;
 mod expression;
 mod lowerer;
 mod notebook;
+mod parser;
 mod pattern;
 mod statement;
 
 pub use notebook::{Notebook, notebook_source};
+pub use parser::is_guarding;
 
 use arenas::ARENAS;
 use lowerer::Lowerer;
@@ -44,13 +46,16 @@ pub fn lower(source: Source<'_>) -> Module {
         return module;
     }
     module.line_starts = line_starts(source.text);
-    let parsed = ruff_python_parser::parse_unchecked_source(source.text, source_type(source));
+    let (parsed, failed) = parser::parse(source.text, source_type(source));
     module.comments = comments::addressed_to_us(source.text, parsed.tokens());
-    module.problems = parsed
-        .errors()
-        .iter()
-        .map(|error| SyntaxProblem { span: span(error.location), message: error.error.to_string() })
-        .collect();
+    if failed {
+        let message = "the parser breaks down on this file".to_owned();
+        module.problems.push(SyntaxProblem { span: Span::default(), message });
+    }
+    let errors = parsed.errors().iter();
+    module
+        .problems
+        .extend(errors.map(|error| SyntaxProblem { span: span(error.location), message: error.error.to_string() }));
     let mut arenas = ARENAS.take();
     arenas.lend(&mut module);
     let mut module = Lowerer::new(module).module(parsed.suite(), source.text.len() as u32);
@@ -60,6 +65,11 @@ pub fn lower(source: Source<'_>) -> Module {
     arenas.take_back(&mut module);
     ARENAS.set(arenas);
     module
+}
+
+/// Parses one file and keeps nothing: what [`lower`] spends before it lowers. Tells whether the file has no problem.
+pub fn parse(source: Source<'_>) -> bool {
+    u32::try_from(source.text.len()).is_ok() && parser::parse(source.text, source_type(source)).0.has_valid_syntax()
 }
 
 fn source_type(source: Source<'_>) -> PySourceType {

@@ -2,10 +2,9 @@
 
 use racewalk_ir::{
     Arg, Binding, BindingId, BindingKind, CallId, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind,
-    ListId, Literal, Module, Name, Role, Span, Stub, SymbolId,
+    ListId, Literal, Module, Name, Role, Span, Stub, SymbolId, SymbolIndex,
 };
 use ruff_python_ast as ast;
-use rustc_hash::FxHashMap;
 
 /// Nesting beyond this is not looked into: it is nobody's program, and stacks end.
 pub(crate) const DEEPEST: u32 = 5_000;
@@ -229,7 +228,7 @@ pub(crate) fn blank(name: Name, qualified: Name, kind: FunctionKind) -> Function
         returns: None,
         stub: Stub::No,
         symbols: Vec::new(),
-        symbol_of: FxHashMap::default(),
+        symbol_of: SymbolIndex::default(),
         events: Vec::new(),
         return_values: Vec::new(),
         span: Span::default(),

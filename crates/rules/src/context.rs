@@ -1,11 +1,15 @@
 //! What a rule is given: one file of the program, its evaluator, and what the whole program's rules share.
 
+use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::finding::{Finding, Hop, Place};
+use crate::homes::Homes;
+use crate::runs::Runs;
+use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 
 /// What identifies a callee across files.
@@ -37,6 +41,16 @@ pub(crate) struct Shared {
     pub decorated_by: FxHashMap<FunctionRef, Vec<FunctionRef>>,
     /// How async functions that never suspend are used.
     pub async_uses: AsyncUses,
+    /// The program makes its event loop re-entrant when it is imported.
+    pub is_loop_patched: bool,
+    /// Functions that run only as part of a program's one task.
+    pub alone: FxHashSet<FunctionRef>,
+    /// Who runs beside the loop.
+    pub threads: Threads,
+    /// Where objects of loops are kept.
+    pub homes: Homes,
+    /// The loops that the program starts.
+    pub runs: Runs,
 }
 
 impl Shared {
@@ -52,9 +66,39 @@ impl Shared {
                 }
             }
         }
-        Self { awaited, decorated_by: wrapper_drops_await::decorated_by(program), async_uses: AsyncUses::new(program) }
+        let threads = Threads::new(program);
+        let homes = Homes::new(program);
+        let runs = Runs::new(program, &threads, &homes);
+        Self {
+            awaited,
+            decorated_by: wrapper_drops_await::decorated_by(program),
+            async_uses: AsyncUses::new(program),
+            is_loop_patched: is_loop_patched(program),
+            alone: alone::functions(program),
+            threads,
+            homes,
+            runs,
+        }
     }
 }
+
+/// A module that others import patches the loop as it is imported.
+fn is_loop_patched(program: &Program) -> bool {
+    let main = FunctionId(0);
+    program.files().any(|file| {
+        let module = program.module(file);
+        !module.functions.is_empty()
+            && !module.own_loop
+            && !crate::looping::is_side_module(module.name.as_str())
+            && program
+                .sites(FunctionRef { file, id: main })
+                .iter()
+                .any(|site| program.model_of(site.callee).is_some_and(|model| model.patches_loop))
+    })
+}
+
+/// Names that are read, each with the body that reads it.
+type Reads = Vec<(FunctionId, ExprId)>;
 
 /// One file, as a rule sees it.
 pub struct Context<'p> {
@@ -68,8 +112,8 @@ pub struct Context<'p> {
     pub evaluator: Evaluator<'p>,
     pub(crate) shared: &'p Shared,
     bound_to: OnceCell<FxHashMap<ExprId, Vec<BindingId>>>,
-    reads: OnceCell<FxHashMap<BindingId, Vec<(FunctionId, ExprId)>>>,
-    captured: OnceCell<FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>>>,
+    reads: OnceCell<FxHashMap<BindingId, Reads>>,
+    captured: OnceCell<FxHashMap<(FunctionId, Name), Reads>>,
     awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
 }
 
@@ -130,7 +174,7 @@ impl<'p> Context<'p> {
     /// The reads that a binding reaches, in its own body.
     pub(crate) fn reads_of(&self, binding: BindingId) -> &[(FunctionId, ExprId)] {
         let map = self.reads.get_or_init(|| {
-            let mut map: FxHashMap<BindingId, Vec<(FunctionId, ExprId)>> = FxHashMap::default();
+            let mut map: FxHashMap<BindingId, Reads> = FxHashMap::default();
             for function in self.functions() {
                 for event in &self.module.function(function).events {
                     let Event::Read(read) = event else { continue };
@@ -148,7 +192,7 @@ impl<'p> Context<'p> {
     /// The reads of a body's symbol from bodies inside it.
     pub(crate) fn captures_of(&self, owner: FunctionId, name: Name) -> &[(FunctionId, ExprId)] {
         let map = self.captured.get_or_init(|| {
-            let mut map: FxHashMap<(FunctionId, Name), Vec<(FunctionId, ExprId)>> = FxHashMap::default();
+            let mut map: FxHashMap<(FunctionId, Name), Reads> = FxHashMap::default();
             for function in self.functions() {
                 for event in &self.module.function(function).events {
                     let Event::Read(read) = event else { continue };
@@ -210,6 +254,17 @@ impl<'p> Context<'p> {
         hops
     }
 
+    /// The steps of a route as a chain, each at the call that makes the next one run.
+    pub(crate) fn route_hops(&self, route: &[(FunctionRef, ExprId)]) -> Vec<Hop> {
+        let hop = |(at, (function, site)): (usize, &(FunctionRef, ExprId))| {
+            let module = self.program.module(function.file);
+            let via = if at == 0 { "starts" } else { "calls" };
+            let at = Place { file: function.file, span: module.span(*site) };
+            Hop { symbol: symbol(module, function.id), at, via }
+        };
+        route.iter().enumerate().map(hop).collect()
+    }
+
     /// The labels of the entry points that lead to a function.
     pub(crate) fn reached_from(&self, function: FunctionRef) -> Vec<String> {
         let starts = self.program.summaries.reached_from.get(&function).into_iter().flatten();
@@ -228,7 +283,7 @@ impl<'p> Context<'p> {
     /// The named function around a body: lambdas and nested functions run for it.
     fn enclosing(&self, function: FunctionId) -> FunctionRef {
         let mut current = function;
-        while self.program.summaries.reached_from.get(&self.function_ref(current)).is_none() {
+        while !self.program.summaries.reached_from.contains_key(&self.function_ref(current)) {
             match self.module.function(current).parent {
                 Some(parent) if self.module.function(parent).kind != FunctionKind::Module => current = parent,
                 _ => break,

@@ -359,7 +359,7 @@ fn stored(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
             Fate::Awaited
         };
     }
-    let is = |wanted: fn(&Fate) -> bool| fates.iter().copied().find(|fate| wanted(fate));
+    let is = |wanted: fn(&Fate) -> bool| fates.iter().copied().find(&wanted);
     // `if task: …` where the name may stand for nothing asks whether there is one.
     let asks_presence = fates.iter().any(|fate| matches!(fate, Fate::Misused(Misuse::Truth, _)))
         && (fates.contains(&Fate::HandedOn) || reads.iter().any(|(_, read)| may_be_none(ctx, *read)));
@@ -410,10 +410,8 @@ fn is_read_sometimes(ctx: &Context<'_>, function: FunctionId, binding: BindingId
             | Event::Return(_) => {
                 return false;
             }
-            Event::Read(read) if reads.contains(read) => {
-                if !optional.contains(&true) {
-                    return false;
-                }
+            Event::Read(read) if reads.contains(read) && !optional.contains(&true) => {
+                return false;
             }
             _ => {}
         }

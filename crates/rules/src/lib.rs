@@ -1,12 +1,16 @@
 //! The rules: one file a rule with its documentation, metadata and detector; fixtures beside it.
 
+mod alone;
 mod awaiting;
 mod context;
 mod fate;
 mod finding;
+mod homes;
 mod looping;
 mod rule;
+mod runs;
 mod scopes;
+mod threads;
 
 pub use context::Context;
 pub use finding::{Finding, Hop, Place};
@@ -18,15 +22,19 @@ use rayon::prelude::*;
 
 /// All rules, by question and name.
 pub fn all() -> &'static [&'static Rule] {
-    static ALL: [&Rule; 10] = [
+    static ALL: [&Rule; 14] = [
         &awaiting::async_callback::RULE,
         &awaiting::await_non_awaitable::RULE,
         &awaiting::await_outside_async::RULE,
+        &awaiting::callback_mix::RULE,
         &awaiting::floating_task::RULE,
         &awaiting::missing_await::RULE,
         &awaiting::unnecessary_async::RULE,
         &awaiting::wrapper_drops_await::RULE,
         &looping::blocking_call::RULE,
+        &looping::cross_loop_primitive::RULE,
+        &looping::cross_thread_call::RULE,
+        &looping::loop_per_call::RULE,
         &looping::nested_event_loop::RULE,
         &looping::patched_event_loop::RULE,
     ];

@@ -1,7 +1,7 @@
 //! What stands around an expression: guarded blocks and entered scopes, read off a function's events.
 
 use crate::context::Context;
-use racewalk_ir::{Event, Expr, ExprId, FunctionId};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Role};
 
 /// A handler that would catch what an expression raises.
 #[derive(Clone, Copy, Debug)]
@@ -87,4 +87,16 @@ pub(crate) fn is_broad(ctx: &Context<'_>, handler: &Handler) -> bool {
 pub(crate) fn is_event_of(event: &Event, expr: ExprId) -> bool {
     matches!(event, Event::Call(at) | Event::Read(at) | Event::ReadPlace(at) if *at == expr)
         || matches!(event, Event::Suspend(_, at) if *at == expr)
+}
+
+/// The outermost expression that an expression is part of.
+pub(crate) fn statement_of(ctx: &Context<'_>, expr: ExprId) -> ExprId {
+    let mut current = expr;
+    while let Some(parent) = ctx.module.parent(current) {
+        if matches!(ctx.module.role(current), Role::Annotation | Role::Default | Role::Decorator) {
+            break;
+        }
+        current = parent;
+    }
+    current
 }

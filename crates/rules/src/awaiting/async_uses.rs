@@ -1,7 +1,7 @@
 //! How the program uses each of its async functions.
 
 use crate::finding::Place;
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
 use racewalk_link::{FileId, FunctionRef, Program, Type};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -22,6 +22,8 @@ pub(crate) struct Uses {
 pub(crate) struct AsyncUses {
     uses: FxHashMap<FunctionRef, Uses>,
     common_names: FxHashSet<Name>,
+    /// How names begin that are looked up with `getattr`.
+    prefixes: Vec<Name>,
 }
 
 /// A name that so many modules give to async functions is an agreement between them: a hook that somebody looks up.
@@ -52,17 +54,42 @@ impl AsyncUses {
                 Use::AsValue => uses.as_value += 1,
             }
         }
-        Self { uses, common_names: common_names(program) }
+        Self { uses, common_names: common_names(program), prefixes: prefixes(program) }
     }
 
     pub fn of(&self, function: FunctionRef) -> Uses {
         self.uses.get(&function).cloned().unwrap_or_default()
     }
 
-    /// Many modules have an async function of this name.
-    pub fn is_common_name(&self, name: Name) -> bool {
+    /// Somebody looks functions up by this name: many modules have an async function of it, or it begins as names do that
+    /// the program puts together.
+    pub fn is_agreed_name(&self, name: Name) -> bool {
         self.common_names.contains(&name)
+            || self.prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()))
     }
+}
+
+/// `getattr(self, f"handle_{kind}")`: the literal beginnings of names that are put together.
+fn prefixes(program: &Program) -> Vec<Name> {
+    let mut found = FxHashSet::default();
+    for function in program.functions() {
+        let module = program.module(function.file);
+        for site in program.sites(function) {
+            if site.callee != Type::External(Name::new("builtins.getattr")) {
+                continue;
+            }
+            let Expr::Call(_, args) = module.expr(site.call) else { continue };
+            let Some(text) = module.args(args).get(1) else { continue };
+            let (Expr::Format(parts) | Expr::Operation(parts)) = module.expr(text.value) else { continue };
+            let first = module.list(parts).first().map(|first| module.expr(*first));
+            if let Some(Expr::Literal(Literal::Str(prefix))) = first {
+                found.insert(prefix);
+            }
+        }
+    }
+    let mut found: Vec<Name> = found.into_iter().filter(|prefix| prefix.as_str().len() > 2).collect();
+    found.sort_by_key(|prefix| prefix.as_str());
+    found
 }
 
 fn common_names(program: &Program) -> FxHashSet<Name> {

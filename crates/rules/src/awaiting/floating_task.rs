@@ -132,7 +132,7 @@ use crate::context::Context;
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingId, Expr, ExprId, FunctionId, Role};
+use racewalk_ir::{BindingId, Event, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{FunctionRef, Site, Type};
 use racewalk_models::Spawns;
 use racewalk_report::{Confidence, Severity};
@@ -217,11 +217,18 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: &str) ->
         "{happens}: the event loop holds it only weakly, so it may be collected before it ends, and nobody sees its error"
     );
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
-    let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
+    let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_test(ctx, function) { Confidence::Possible } else { Confidence::Certain })
         .help("await it, start it in a TaskGroup, or keep it in a set until its done-callback discards it")
-        .shape(shape);
+        .shape(shape.clone());
+    finding.cluster = format!("{shape}({})", coroutine_name(ctx, site.call));
     Some(finding)
+}
+
+/// What is started: findings that start the same are one template.
+fn coroutine_name(ctx: &Context<'_>, call: ExprId) -> String {
+    let first = ctx.evaluator.args(call).first().map(|arg| arg.value);
+    first.map_or_else(String::new, |value| ctx.program.callee_text(ctx.file, value))
 }
 
 fn unread(ctx: &Context<'_>, binding: BindingId, call: ExprId, started: &str) -> Option<String> {
@@ -247,9 +254,19 @@ fn watched_only(ctx: &Context<'_>, function: FunctionId, call: ExprId, started: 
     let bound = ctx.module.bindings[binding.index()];
     let name = ctx.module.function(bound.owner).symbols[bound.symbol.index()].name;
     let reads = ctx.reads_of(*binding);
+    if goes_on_waiting(ctx, function, call) {
+        return None;
+    }
     let all_watch = !reads.is_empty() && reads.iter().all(|(_, read)| is_watched(ctx, *read));
     let is_local = bound.owner == function && ctx.captures_of(function, name).is_empty() && function != FunctionId(0);
     (all_watch && is_local).then(|| format!("the {started} in `{name}` is given a done-callback and kept nowhere"))
+}
+
+/// The body suspends after the call: its frame holds the local for as long as it waits.
+fn goes_on_waiting(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let events = &ctx.module.function(function).events;
+    let after = events.iter().skip_while(|event| **event != Event::Call(call)).skip(1);
+    after.into_iter().any(|event| matches!(event, Event::Suspend(..)))
 }
 
 /// `value.add_done_callback(…)`

@@ -194,10 +194,19 @@ fn may_be_required(program: &Program, function: FunctionRef, uses: &AsyncUses) -
         || !body.decorators.iter().all(|decorator| is_inert(program, function, *decorator))
         || name.starts_with("__")
         || name.starts_with("test_")
-        || uses.is_common_name(body.name)
+        || uses.is_agreed_name(body.name)
+        || does_nothing(program, function)
+        || crate::looping::is_test_module(program.module(function.file).name.as_str())
         || needs_loop(program, function)
         || is_held_up(program, function)
         || belongs_to_interface(program, function)
+}
+
+/// It calls nothing and changes nothing: a placeholder, or a hook's default.
+fn does_nothing(program: &Program, function: FunctionRef) -> bool {
+    let acts =
+        |event: &Event| matches!(event, Event::Call(_) | Event::WritePlace(..) | Event::Modify(_) | Event::Define(_));
+    !program.function(function).events.iter().any(acts)
 }
 
 /// A decorator that only says how a method is bound.
@@ -208,6 +217,10 @@ fn is_inert(program: &Program, function: FunctionRef, decorator: ExprId) -> bool
 
 /// It starts tasks or asks for the running loop, so it must run on one.
 fn needs_loop(program: &Program, function: FunctionRef) -> bool {
+    touches_loop(program, function) || program.edges(function).iter().any(|edge| touches_loop(program, edge.target))
+}
+
+fn touches_loop(program: &Program, function: FunctionRef) -> bool {
     program.sites(function).iter().any(|site| {
         program.model_of(site.callee).is_some_and(|model| {
             model.needs_running_loop || model.spawns.is_some() || model.loop_thread_only || model.is_async

@@ -293,7 +293,8 @@ fn unawaited_in_async(
     let wraps_generators = wrapped_functions(ctx, decorator).iter().any(|wrapped| {
         let body = ctx.program.function(*wrapped);
         body.is_async && body.is_generator
-    }) || declares_async_iterator(ctx, decorator, name);
+    }) || declares_async_iterator(ctx, decorator, name)
+        || returns_async_generator(ctx, wrapper);
     if wraps_generators {
         let message = format!(
             "this async wrapper returns the asynchronous generator that `{name}()` gives: a call of the decorated \
@@ -395,6 +396,12 @@ fn wrapped_functions<'c>(ctx: &'c Context<'_>, decorator: FunctionId) -> &'c [Fu
         outermost = parent;
     }
     ctx.shared.decorated_by.get(&ctx.function_ref(outermost)).map_or(&[], Vec::as_slice)
+}
+
+/// Another path of the wrapper returns an asynchronous generator.
+fn returns_async_generator(ctx: &Context<'_>, wrapper: FunctionId) -> bool {
+    let values = &ctx.module.function(wrapper).return_values;
+    values.iter().any(|value| matches!(ctx.evaluator.eval(wrapper, *value), Type::AsyncGenerator(_)))
 }
 
 /// The parameter is declared to be a function that gives an asynchronous iterator.

@@ -138,9 +138,9 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::looping::runs_on_loop;
+use crate::looping::{is_test_module, runs_on_loop};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, ScopeKind, SuspendKind};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role, ScopeKind, SuspendKind};
 use racewalk_link::{FunctionRef, How, Sink, SinkKind, Step, Type, is_certain};
 use racewalk_models::{Blocks, ClassKind, Serves};
 use racewalk_report::{Confidence, Severity};
@@ -164,6 +164,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         direct(ctx, function, found);
+        by_name(ctx, function, found);
         through_helpers(ctx, function, found);
         held_across_await(ctx, function, found);
     }
@@ -175,7 +176,14 @@ const FARTHEST: u16 = 2;
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     let entry = ctx.program.entry_runs(ctx.function_ref(function));
-    matches!(entry, Some((Serves::Lifespan | Serves::Command | Serves::Test | Serves::Fixture, _)))
+    let is_once = matches!(entry, Some((Serves::Lifespan | Serves::Command | Serves::Test | Serves::Fixture, _)));
+    // In a notebook a cell that blocks holds up nobody but its reader.
+    is_once || ctx.module.function(function).kind == FunctionKind::Module
+}
+
+/// Held up or not, nobody waits: the function runs for a test, or as the only task of a program that runs once.
+fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
+    is_test_module(ctx.module.name.as_str()) || ctx.shared.alone.contains(&ctx.function_ref(function))
 }
 
 fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
@@ -210,6 +218,40 @@ fn is_receiver_of(ctx: &Context<'_>, inner: ExprId, outer: ExprId) -> bool {
             return true;
         }
     }
+}
+
+/// A library's function of which nothing is known but that it calls itself synchronous: `run_job_sync(…)` beside which
+/// there is an asynchronous one.
+fn by_name(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    for site in ctx.program.sites(ctx.function_ref(function)) {
+        let Type::External(path) = site.callee else { continue };
+        let is_called = !matches!(ctx.module.role(site.call), Role::Awaited | Role::EnteredAsync | Role::Callee);
+        if !is_called || !says_synchronous(path.last_segment()) || ctx.program.model_of(site.callee).is_some() {
+            continue;
+        }
+        let within = ctx.symbol(function);
+        let message = format!(
+            "`{path}` calls itself synchronous: until it returns, nothing else on `{within}`'s event loop runs, and if it \
+             starts a loop of its own it raises RuntimeError"
+        );
+        let finding = Finding::new(&RULE, ctx.place(site.call), within, message)
+            .severity(Severity::Warning)
+            .confidence(if holds_up_nobody(ctx, function) { Confidence::Possible } else { Confidence::Likely })
+            .help("use the library's asynchronous form, or `await asyncio.to_thread(…)`")
+            .shape(path.as_str());
+        ctx.report(function, finding, found);
+    }
+}
+
+/// `…_sync`, but for names in which "sync" is what is done.
+fn says_synchronous(name: &str) -> bool {
+    let Some(rest) = name.strip_suffix("_sync") else { return false };
+    let last = rest.rsplit('_').next().unwrap_or(rest);
+    let does_sync = [
+        "is", "needs", "should", "has", "to", "on", "trigger", "start", "stop", "schedule", "request", "force",
+        "enable", "disable", "data", "full", "last", "initial", "make", "no",
+    ];
+    !does_sync.contains(&last)
 }
 
 fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
@@ -248,6 +290,9 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
 /// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
 /// it; how long a computation takes depends on what it is given.
 fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct: bool) -> Confidence {
+    if holds_up_nobody(ctx, function) {
+        return Confidence::Possible;
+    }
     if is_certain(blocks) {
         return if is_direct { Confidence::Certain } else { Confidence::Likely };
     }
@@ -312,6 +357,7 @@ const fn reason(blocks: Blocks) -> &'static str {
         Blocks::Network => "waits for the network in the calling thread",
         Blocks::Database => "waits for the database in the calling thread",
         Blocks::File => "reads or writes a file in the calling thread",
+        Blocks::Stat => "asks the file system in the calling thread",
         Blocks::Disk => "moves data on the disk in the calling thread",
         Blocks::Process => "waits for another process in the calling thread",
         Blocks::Thread => "waits for another thread",

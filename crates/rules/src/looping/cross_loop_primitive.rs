@@ -120,3 +120,197 @@
 //!
 //! ## Related rules
 //! `loop/loop-per-call`, `loop/cross-thread-call`, `share/inconsistent-lock`, `share/shared-session`.
+
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::homes::{Home, loop_bound};
+use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
+use crate::rule::{Question, Rule};
+use crate::runs::{Run, is_primitive, is_repeated};
+use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name};
+use racewalk_link::{FunctionRef, How, Type};
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "loop/cross-loop-primitive",
+    question: Question::Loop,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a lock, queue, future or client of one event loop is used from another",
+    source: include_str!("cross_loop_primitive.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    let made_here = |home: &&Home| {
+        let made = ctx.shared.homes.held(**home).and_then(|held| held.made);
+        made.is_some_and(|made| made.file == ctx.file)
+    };
+    for home in ctx.shared.runs.users.keys().filter(made_here) {
+        found.extend(judge(ctx, *home));
+    }
+    for function in ctx.functions() {
+        handed_over(ctx, function, found);
+    }
+}
+
+/// A use of the object on a loop.
+#[derive(Clone, Copy)]
+struct Use<'c> {
+    run: &'c Run,
+    function: FunctionRef,
+    site: ExprId,
+}
+
+fn judge(ctx: &Context<'_>, home: Home) -> Option<Finding> {
+    let held = ctx.shared.homes.held(home)?;
+    if is_kept_by_loop(ctx, home) {
+        return None;
+    }
+    let users = &ctx.shared.runs.users[&home];
+    let mut uses = Vec::new();
+    for (function, site) in users.iter().filter(|(function, site)| can_wait_at(ctx, held.class, function.file, *site)) {
+        let runs = ctx.shared.runs.on[function].iter().map(|number| &ctx.shared.runs.all[*number]);
+        let runs = runs.filter(|run| !run.renews(ctx.program, home, held.is_static));
+        uses.extend(runs.map(|run| Use { run, function: *function, site: *site }));
+    }
+    let (one, other) = if ctx.shared.homes.is_lasting(home) {
+        on_two_loops(ctx, held.class, &uses)?
+    } else {
+        (in_threads(ctx, home, held.class, &uses)?, None)
+    };
+    Some(describe(ctx, held.made?, held.class, one, other))
+}
+
+/// Two uses on different loops of one process, or one on a loop that is made again and again.
+fn on_two_loops<'c>(ctx: &Context<'_>, class: Name, uses: &[Use<'c>]) -> Option<(Use<'c>, Option<Use<'c>>)> {
+    let pair = uses.iter().find_map(|one| {
+        let other = uses.iter().find(|other| are_in_one_process(ctx, one.run, other.run))?;
+        Some((*one, Some(*other)))
+    });
+    if pair
+        .is_some_and(|(one, other)| may_wait(ctx, class, one.run) || other.is_some_and(|o| may_wait(ctx, class, o.run)))
+    {
+        return pair;
+    }
+    // A client under a loop for each call is the matter of `loop/loop-per-call`.
+    let again = uses.iter().find(|one| one.run.often && may_wait(ctx, class, one.run));
+    again.filter(|_| is_primitive(ctx.program, class)).map(|one| (*one, None))
+}
+
+/// A use on the loops of several threads that share the primitive.
+fn in_threads<'c>(ctx: &Context<'_>, home: Home, class: Name, uses: &[Use<'c>]) -> Option<Use<'c>> {
+    let is_primitive = is_primitive(ctx.program, class);
+    uses.iter().find(|one| is_primitive && is_shared_by_threads(ctx, one.run, home)).copied()
+}
+
+/// Both loops may live in one process: they are started one after the other, or side by side.
+fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
+    let (Some(start), Some(other_start)) = (one.start, other.start) else {
+        // A server, and a loop that its process makes for each call or in a thread.
+        return one.start.is_some() != other.start.is_some() && (one.often || other.often);
+    };
+    if one.host == other.host {
+        let is_same_loop = start.made == other_start.made;
+        return start.site < other_start.site
+            && !is_same_loop
+            && !are_exclusive(ctx, one.host, start.site, other_start.site);
+    }
+    let callers = |run: &Run| ctx.program.summaries.callers.get(&run.host).map_or(&[][..], Vec::as_slice);
+    let share_caller = callers(one)
+        .iter()
+        .any(|(caller, ..)| *caller == other.host || callers(other).iter().any(|(of_other, ..)| of_other == caller));
+    one.host < other.host && (one.in_thread || other.in_thread || share_caller)
+}
+
+/// The two calls stand in different arms of one branch.
+fn are_exclusive(ctx: &Context<'_>, host: FunctionRef, one: ExprId, other: ExprId) -> bool {
+    let arms = |call: ExprId| arms_around(ctx, host, call);
+    let (first, second) = (arms(one), arms(other));
+    first.iter().any(|(branch, arm)| second.iter().any(|(of_second, other)| branch == of_second && arm != other))
+}
+
+/// The branches around a call, each with the number of the arm that the call stands in.
+fn arms_around(ctx: &Context<'_>, host: FunctionRef, call: ExprId) -> Vec<(usize, usize)> {
+    let mut open = Vec::new();
+    for (at, event) in ctx.program.function(host).events.iter().enumerate() {
+        match event {
+            Event::Branch(_) | Event::Try => open.push((at, 0)),
+            Event::Arm(_) | Event::Handler(_) => {
+                if let Some(innermost) = open.last_mut() {
+                    innermost.1 += 1;
+                }
+            }
+            Event::EndBranch(_) | Event::EndTry => {
+                open.pop();
+            }
+            Event::Call(at) if *at == call => break,
+            _ => {}
+        }
+    }
+    open
+}
+
+/// A future or primitive that is handed to a thread which uses it on a loop of its own.
+fn handed_over(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
+    for edge in ctx.program.edges(ctx.function_ref(function)).iter().filter(|edge| edge.how == How::Offloads) {
+        let runs = ctx.shared.runs.all.iter().filter(|run| run.host == edge.target && run.start.is_some());
+        for run in runs {
+            let evaluator = ctx.program.evaluator(run.host.file);
+            let wanted = run.given_names(ctx.program).into_iter().find_map(|name| {
+                let class = loop_bound(ctx.program, evaluator.eval(run.host.id, name))?;
+                is_primitive(ctx.program, class).then_some((class, name))
+            });
+            let Some((class, name)) = wanted else { continue };
+            if let Some(made) = made_for(ctx, function, edge.site, class) {
+                let one = Use { run, function: run.host, site: name };
+                found.push(describe(ctx, ctx.place(made), class, one, None));
+            }
+        }
+    }
+}
+
+/// The expression that makes the object of this class that the call hands over.
+fn made_for(ctx: &Context<'_>, function: FunctionId, call: ExprId, class: Name) -> Option<ExprId> {
+    ctx.evaluator.args(call).iter().find_map(|arg| {
+        let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(arg.value) else { return None };
+        let BindingKind::Value(value) = ctx.module.bindings[binding.index()].kind else { return None };
+        let is_it = matches!(ctx.evaluator.eval(function, arg.value), Type::ExternalInstance(path, _) if path == class);
+        (is_it && matches!(ctx.module.expr(value), Expr::Call(..))).then_some(value)
+    })
+}
+
+fn describe(ctx: &Context<'_>, made: Place, class: Name, one: Use<'_>, other: Option<Use<'_>>) -> Finding {
+    let often = one.run.start.is_some_and(|start| one.run.often || is_repeated(ctx.program, one.run.host, start.site));
+    let loops = match other {
+        Some(_) => "on two event loops",
+        None if often => "on a loop that is made anew for each call",
+        None => "on the loop of another thread",
+    };
+    let message =
+        format!("one `{class}` is used {loops}: it belongs to the first that waits for it, and fails on the others");
+    let mut finding = Finding::new(&RULE, made, owner(ctx, made), message)
+        .help("make it where its loop runs, and hand it down; between threads, use the primitives of threads or submit to one loop")
+        .confidence(Confidence::Likely)
+        .shape(class.to_string());
+    for one in std::iter::once(one).chain(other) {
+        let module = ctx.program.module(one.function.file);
+        finding = finding.related(Place { file: one.function.file, span: module.span(one.site) }, "used here");
+        if let Some(start) = one.run.start {
+            let module = ctx.program.module(one.run.host.file);
+            let at = Place { file: one.run.host.file, span: module.span(start.site) };
+            finding = finding.related(at, "by a coroutine that this loop runs");
+        }
+    }
+    finding.chain = ctx.route_hops(&ctx.shared.runs.route(one.run, one.function));
+    finding
+}
+
+/// The function in which a place of this file stands.
+fn owner(ctx: &Context<'_>, place: Place) -> String {
+    let innermost = ctx.functions().filter(|id| ctx.module.function(*id).span.contains(place.span));
+    let innermost = innermost.min_by_key(|id| ctx.module.function(*id).span.end - ctx.module.function(*id).span.start);
+    ctx.symbol(innermost.unwrap_or(FunctionId(0)))
+}

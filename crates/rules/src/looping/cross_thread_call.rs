@@ -119,3 +119,124 @@
 //!
 //! ## Related rules
 //! `loop/cross-loop-primitive`, `loop/blocking-call`, `await/async-callback`, `share/data-race`.
+
+use crate::context::{Context, symbol};
+use crate::finding::{Finding, Hop, Place};
+use crate::rule::{Question, Rule};
+use crate::scopes;
+use racewalk_ir::{BindingKind, Defs, Expr, ExprId, FunctionId};
+use racewalk_link::{Site, Type};
+use racewalk_models::{Call, Spawns};
+use racewalk_report::{Confidence, Severity};
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "loop/cross-thread-call",
+    question: Question::Loop,
+    severity: Severity::Error,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a method of a loop, or of an object of a loop, is called from another thread",
+    source: include_str!("cross_thread_call.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    for function in ctx.functions() {
+        if ctx.shared.threads.foreign(ctx.function_ref(function)).is_none() {
+            continue;
+        }
+        for site in ctx.program.sites(ctx.function_ref(function)) {
+            if let Some(finding) = judge(ctx, function, site) {
+                ctx.report(function, finding, found);
+            }
+        }
+    }
+}
+
+fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
+    let (callee, model) = site.callee.members().iter().find_map(|callee| {
+        let model = ctx.program.model_of(*callee)?;
+        belongs_to_loop(*callee, model).then_some((*callee, model))
+    })?;
+    if is_made_here(ctx, function, site.call) || is_ready_for_it(ctx, function, site.call) {
+        return None;
+    }
+    Some(describe(ctx, function, site.call, callee, model))
+}
+
+/// Only the loop's own thread may call it: a method of an object, or a function that needs the running loop.
+fn belongs_to_loop(callee: Type, model: &Call) -> bool {
+    match callee {
+        Type::ExternalMethod(..) => model.loop_thread_only,
+        _ => model.needs_running_loop && model.spawns == Some(Spawns::Task),
+    }
+}
+
+/// The receiver is a local that the function has made itself: no loop knows it yet, or making it is the finding.
+fn is_made_here(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let Expr::Attr(receiver, _) = ctx.module.expr(callee) else { return false };
+    let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(receiver) else { return false };
+    let BindingKind::Value(value) = ctx.module.bindings[binding.index()].kind else { return false };
+    let Expr::Call(maker, _) = ctx.module.expr(value) else { return false };
+    let maker = ctx.evaluator.eval(function, maker);
+    let is_class = matches!(maker, Type::External(path) if ctx.program.models().class(path).is_some());
+    is_class || ctx.program.model_of(maker).is_some_and(|model| model.spawns.is_some())
+}
+
+/// A handler catches the error that a missing loop raises.
+fn is_ready_for_it(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let handlers = scopes::handlers_around(ctx, function, |event| scopes::is_event_of(event, call));
+    handlers.iter().filter_map(|handler| handler.caught).any(|caught| {
+        let named = |expr| matches!(ctx.module.expr(expr), Expr::Name(name, _) if name.as_str() == "RuntimeError");
+        match ctx.module.expr(caught) {
+            Expr::Tuple(list) => ctx.module.list(list).iter().any(|member| named(*member)),
+            _ => named(caught),
+        }
+    })
+}
+
+fn describe(ctx: &Context<'_>, function: FunctionId, call: ExprId, callee: Type, model: &Call) -> Finding {
+    let text = ctx.program.callee_text(ctx.file, call);
+    let what = match callee {
+        Type::ExternalMethod(class, ..) => format!(
+            "`{text}()` runs in another thread than the loop's: `{class}` is not thread-safe, and the loop is not woken"
+        ),
+        _ => format!("`{text}()` runs in a thread without an event loop: it raises RuntimeError"),
+    };
+    let help = match &model.instead {
+        Some(instead) => format!("cross over to the loop's thread: `{instead}`"),
+        None => "cross over to the loop's thread: `loop.call_soon_threadsafe(f, …)` for a plain call, \
+                 `asyncio.run_coroutine_threadsafe(c, loop)` for a coroutine"
+            .to_owned(),
+    };
+    let mut finding = Finding::new(&RULE, ctx.place(call), ctx.symbol(function), what)
+        .help(help)
+        .shape(ctx.program.callee_name(callee).unwrap_or(text));
+    finding.chain = chain(ctx, function, call);
+    // Each step of a long way is one that a condition may stand before.
+    const LONGEST_LIKELY: usize = 5;
+    let is_likely = finding.chain.len() <= LONGEST_LIKELY;
+    finding.confidence = if is_likely { Confidence::Likely } else { Confidence::Possible };
+    if let Some(handed) = finding.chain.first().filter(|_| finding.chain.len() > 1) {
+        let at = handed.at;
+        finding = finding.related(at, "handed to another thread here");
+    }
+    finding
+}
+
+/// From the hand-over to the call.
+fn chain(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> Vec<Hop> {
+    let route = ctx.shared.threads.route(ctx.function_ref(function));
+    let mut via = "starts";
+    let mut hops = Vec::with_capacity(route.len() + 1);
+    for (from, site) in route {
+        let module = ctx.program.module(from.file);
+        let at = Place { file: from.file, span: module.span(site) };
+        hops.push(Hop { symbol: symbol(module, from.id), at, via });
+        via = if hops.len() == 1 { "spawns" } else { "calls" };
+    }
+    hops.push(Hop { symbol: ctx.symbol(function), at: ctx.place(call), via });
+    hops
+}

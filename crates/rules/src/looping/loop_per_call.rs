@@ -110,3 +110,131 @@
 //!
 //! ## Related rules
 //! `loop/nested-event-loop`, `loop/cross-loop-primitive`, `loop/blocking-call`.
+
+use crate::context::Context;
+use crate::finding::{Finding, Place};
+use crate::homes::{Home, loop_bound};
+use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
+use crate::rule::{Question, Rule};
+use crate::runs::{Run, is_primitive};
+use racewalk_ir::{ExprId, FunctionId, Name};
+use racewalk_link::{ClassRef, FunctionRef};
+use racewalk_models::ClassKind;
+use racewalk_report::{Confidence, Severity};
+use rustc_hash::FxHashSet;
+
+/// The rule.
+pub(crate) static RULE: Rule = Rule {
+    name: "loop/loop-per-call",
+    question: Question::Loop,
+    severity: Severity::Warning,
+    languages: &["python"],
+    on_by_default: true,
+    summary: "a fresh event loop for every call, while the objects used on it live longer",
+    source: include_str!("loop_per_call.rs"),
+    check,
+};
+
+fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    let here = ctx.shared.runs.all.iter().filter(|run| run.host.file == ctx.file && run.often);
+    let mut seen = FxHashSet::default();
+    for run in here {
+        let Some(start) = run.start.filter(|start| !seen.contains(&start.made)) else { continue };
+        if let Some(kept) = given(ctx, run).or_else(|| used(ctx, run)) {
+            seen.insert(start.made);
+            ctx.report(run.host.id, describe(ctx, run, start.made, &kept), found);
+        }
+    }
+}
+
+/// An object that outlives the loop, and the place that shows it.
+struct Kept {
+    class: Name,
+    text: String,
+    at: Place,
+    made: Option<Place>,
+    /// The calls from the loop's start to the use.
+    route: Vec<(FunctionRef, ExprId)>,
+}
+
+/// An object of a loop that is handed to the coroutine itself.
+fn given(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
+    run.given_names(ctx.program).into_iter().find_map(|name| {
+        let class = loop_bound(ctx.program, ctx.evaluator.eval(run.host.id, name))?;
+        let text = ctx.program.path_text(ctx.file, name);
+        is_kept_kind(ctx, class).then(|| Kept { class, text, at: ctx.place(name), made: None, route: Vec::new() })
+    })
+}
+
+/// The nearest use, on the loop, of an object that is kept elsewhere.
+fn used(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
+    let outliving = run.outliving(ctx.program);
+    let uses = run.reached.keys().filter_map(|function| Some((function, ctx.shared.runs.uses.get(function)?)));
+    let kept = uses.flat_map(|(function, used)| used.iter().map(move |(home, site)| (*function, *home, *site)));
+    let kept = kept.filter(|(function, home, site)| {
+        outlives(ctx, run, &outliving, *home) && binds(ctx, run, *function, *home, *site)
+    });
+    let nearest = kept.min_by_key(|(function, _, site)| {
+        (ctx.shared.runs.route(run, *function).len(), function.file, ctx.program.module(function.file).span(*site))
+    });
+    let (function, home, site) = nearest?;
+    let held = ctx.shared.homes.held(home)?;
+    Some(Kept {
+        class: held.class,
+        text: ctx.program.path_text(function.file, site),
+        at: Place { file: function.file, span: ctx.program.module(function.file).span(site) },
+        made: held.made,
+        route: ctx.shared.runs.route(run, function),
+    })
+}
+
+fn outlives(ctx: &Context<'_>, run: &Run, outliving: &FxHashSet<ClassRef>, home: Home) -> bool {
+    let is_given = matches!(home, Home::Field(class, _) if outliving.contains(&class));
+    let Some(held) = ctx.shared.homes.held(home) else { return false };
+    (is_given || ctx.shared.homes.is_lasting(home))
+        && is_kept_kind(ctx, held.class)
+        && !run.renews(ctx.program, home, held.is_static)
+        && !is_kept_by_loop(ctx, home)
+        && !is_told_at_its_making(ctx, run, home)
+}
+
+/// The use binds the object to the loop. A lock for which nobody waits within the run does so only when other threads
+/// call as well, which is to be expected where the whole process has one.
+fn binds(ctx: &Context<'_>, run: &Run, function: FunctionRef, home: Home, site: ExprId) -> bool {
+    ctx.shared.homes.held(home).is_some_and(|held| {
+        can_wait_at(ctx, held.class, function.file, site)
+            && (may_wait(ctx, held.class, run) || ctx.shared.homes.is_lasting(home))
+    })
+}
+
+/// A primitive that several loops certainly share: `loop/cross-loop-primitive` tells it where it is made.
+fn is_told_at_its_making(ctx: &Context<'_>, run: &Run, home: Home) -> bool {
+    let Some(held) = ctx.shared.homes.held(home) else { return false };
+    let is_shared = ctx.shared.homes.is_lasting(home) && may_wait(ctx, held.class, run);
+    is_primitive(ctx.program, held.class) && (is_shared || is_shared_by_threads(ctx, run, home))
+}
+
+/// Tasks, futures and streams are made for one piece of work, and mostly by the run itself.
+fn is_kept_kind(ctx: &Context<'_>, class: Name) -> bool {
+    !matches!(ctx.program.models().kind(class), Some(ClassKind::Task | ClassKind::Future | ClassKind::TaskGroup))
+}
+
+fn describe(ctx: &Context<'_>, run: &Run, made: ExprId, kept: &Kept) -> Finding {
+    let host: FunctionId = run.host.id;
+    let Kept { class, text, .. } = kept;
+    let symbol = ctx.symbol(host);
+    let message = format!(
+        "every call of `{symbol}` makes an event loop of its own, while `{text}` (`{class}`) lives on: it stays bound to a \
+         loop that is closed"
+    );
+    let mut finding = Finding::new(&RULE, ctx.place(made), symbol, message)
+        .help("one loop for the object's whole life: make the callers async, or keep one loop in one thread and submit to it")
+        .confidence(Confidence::Likely)
+        .shape(class.to_string())
+        .related(kept.at, format!("`{text}` is used here, on the loop of this call"));
+    if let Some(place) = kept.made {
+        finding = finding.related(place, "made here, for longer than a call");
+    }
+    finding.chain = ctx.route_hops(&kept.route);
+    finding
+}

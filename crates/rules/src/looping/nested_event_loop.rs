@@ -149,6 +149,11 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    // Where the program patches its loop to be re-entrant, starting one inside another does work; that it is patched is
+    // the finding.
+    if ctx.shared.is_loop_patched {
+        return;
+    }
     for function in ctx.functions().filter(|function| runs_on_loop(ctx, *function)) {
         if ctx.program.summaries.guarded.contains(&ctx.function_ref(function)) {
             continue;
