@@ -1,4 +1,5 @@
-//! Lists the model files for the binary: each one's language, import roots and text.
+//! Lists the model files for the binary: each one's language, import roots, path and content. The content is turned from
+//! TOML, which is pleasant to write, into JSON, which is quick to read.
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads what it compiles in")]
 
@@ -15,9 +16,10 @@ fn main() {
         let name = language.file_name().expect("a listed folder has a name").to_string_lossy().into_owned();
         for file in sorted_entries(&language).into_iter().filter(|path| path.extension().is_some_and(|e| e == "toml")) {
             println!("cargo::rerun-if-changed={}", file.display());
-            let roots = roots(&file);
-            let path = file.canonicalize().expect("a listed file exists");
-            writeln!(table, "    ({name:?}, &{roots:?}, {:?}, include_str!({path:?})),", shown(&file))
+            let content = content(&file);
+            let roots = roots(&content);
+            let content = serde_json::to_string(&content).expect("a table can be written as JSON");
+            writeln!(table, "    ({name:?}, &{roots:?}, {:?}, {content:?}),", shown(&file))
                 .expect("writing to a string cannot fail");
         }
     }
@@ -38,9 +40,12 @@ fn shown(file: &Path) -> String {
     parts.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
-fn roots(file: &Path) -> Vec<String> {
+fn content(file: &Path) -> toml::Table {
     let text = fs::read_to_string(file).expect("a listed file can be read");
-    let parsed: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let roots = parsed.get("roots").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-    roots.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect()
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn roots(content: &toml::Table) -> Vec<&str> {
+    let roots = content.get("roots").and_then(toml::Value::as_array);
+    roots.into_iter().flatten().filter_map(toml::Value::as_str).collect()
 }

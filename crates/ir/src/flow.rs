@@ -103,7 +103,7 @@ impl Flow<'_> {
     fn read(&mut self, expr: crate::ExprId) {
         let Expr::Name(name, _) = self.module.expr(expr) else { return };
         let function = self.module.function(self.function);
-        let Some(symbol) = function.symbol_of.get(&name).copied() else { return };
+        let Some(symbol) = function.symbol(name) else { return };
         let declared = &function.symbols[symbol.index()];
         if !declared.is_global && !declared.is_nonlocal {
             self.module.exprs[expr.index()] = Expr::Name(name, self.env[symbol.index()]);

@@ -14,7 +14,7 @@ pub use event::{Event, ScopeKind, SuspendKind};
 pub use expr::{Arg, ArgKind, CallId, CompKind, Defs, Expr, ExprId, ListId, Literal, LogicalOp, Role};
 pub use module::{
     Binding, BindingId, BindingKind, Class, ClassId, Comment, Field, Function, FunctionId, FunctionKind, Module, Param,
-    ParamKind, Stub, Symbol, SymbolId, SyntaxProblem,
+    ParamKind, Stub, Symbol, SymbolId, SymbolIndex, SyntaxProblem,
 };
 pub use name::Name;
 

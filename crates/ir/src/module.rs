@@ -3,6 +3,7 @@
 use crate::expr::id;
 use crate::{Arg, CallId, Defs, Event, Expr, ExprId, ListId, Name, Role, Span};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 id!(
     /// A function of a module; 0 is the module's own body.
@@ -139,7 +140,7 @@ pub struct Symbol {
     /// The name.
     pub name: Name,
     /// Its bindings in source order.
-    pub bindings: Vec<BindingId>,
+    pub bindings: SmallVec<[BindingId; 4]>,
     /// Its bindings that reach the end of the body (of a module or class: what its users see).
     pub exit: Defs,
     /// A nested function binds it too (`nonlocal`), so what a read sees is not settled by the function's own flow.
@@ -190,8 +191,8 @@ pub struct Function {
     pub stub: Stub,
     /// Symbols that the body binds.
     pub symbols: Vec<Symbol>,
-    /// From name to symbol.
-    pub symbol_of: FxHashMap<Name, SymbolId>,
+    /// From name to symbol; see [`Function::symbol`].
+    pub symbol_of: SymbolIndex,
     /// What the body does.
     pub events: Vec<Event>,
     /// Values that it returns.
@@ -200,6 +201,46 @@ pub struct Function {
     pub span: Span,
     /// Where its name stands; for nameless bodies an empty span at their start.
     pub name_span: Span,
+}
+
+/// The symbols of a function by name, when there are many of them.
+#[derive(Clone, Debug, Default)]
+pub struct SymbolIndex(FxHashMap<Name, SymbolId>);
+
+/// As many symbols are looked through one by one.
+const FEW_SYMBOLS: usize = 8;
+
+impl Function {
+    /// The symbol of this name.
+    pub fn symbol(&self, name: Name) -> Option<SymbolId> {
+        if self.symbols.len() > FEW_SYMBOLS {
+            return self.symbol_of.0.get(&name).copied();
+        }
+        self.symbols.iter().position(|symbol| symbol.name == name).map(|at| SymbolId(at as u32))
+    }
+
+    /// The symbol of this name, made when it is not there yet.
+    pub fn symbol_or_new(&mut self, name: Name) -> SymbolId {
+        if let Some(known) = self.symbol(name) {
+            return known;
+        }
+        let id = SymbolId(self.symbols.len() as u32);
+        let bindings = SmallVec::new();
+        self.symbols.push(Symbol {
+            name,
+            bindings,
+            exit: Defs::Nothing,
+            bound_inside: false,
+            is_global: false,
+            is_nonlocal: false,
+        });
+        if self.symbols.len() > FEW_SYMBOLS {
+            let known = self.symbol_of.0.len();
+            let unknown = self.symbols.iter().enumerate().skip(known);
+            self.symbol_of.0.extend(unknown.map(|(at, symbol)| (symbol.name, SymbolId(at as u32))));
+        }
+        id
+    }
 }
 
 /// A class.

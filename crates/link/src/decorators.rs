@@ -170,7 +170,7 @@ pub(crate) fn is_call_of_wrapped(module: &Module, decorator: FunctionId, wrapper
             Expr::Name(name, Defs::Outer) => {
                 let params = &module.function(decorator).params;
                 params.first().is_some_and(|param| param.name == name)
-                    && !module.function(wrapper).symbol_of.contains_key(&name)
+                    && module.function(wrapper).symbol(name).is_none()
             }
             _ => false,
         },

@@ -225,11 +225,11 @@ impl<'p> Evaluator<'p> {
         while let Some(id) = current {
             let body = self.module.function(id);
             let visible = id == function || body.kind != FunctionKind::ClassBody;
-            if let Some(symbol) = body.symbol_of.get(&name).copied().filter(|_| visible) {
+            if let Some(symbol) = body.symbol(name).filter(|_| visible) {
                 let declared = &body.symbols[symbol.index()];
                 if declared.is_global {
                     let module = self.module.function(FunctionId(0));
-                    return module.symbol_of.get(&name).map(|symbol| (FunctionId(0), *symbol));
+                    return module.symbol(name).map(|symbol| (FunctionId(0), symbol));
                 }
                 if !declared.is_nonlocal {
                     return Some((id, symbol));

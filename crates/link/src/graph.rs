@@ -316,7 +316,7 @@ impl Builder<'_, '_> {
         let module = &self.evaluator.linked.modules[property.file.index()];
         let function = module.function(property.id);
         let body = function.class.map(|class| module.function(module.class(class).body));
-        let symbol = body.and_then(|body| Some(&body.symbols[body.symbol_of.get(&function.name)?.index()]));
+        let symbol = body.and_then(|body| Some(&body.symbols[body.symbol(function.name)?.index()]));
         let first = symbol.into_iter().flat_map(|symbol| &symbol.bindings).find_map(|binding| {
             match module.bindings[binding.index()].kind {
                 BindingKind::Function(id) => Some(FunctionRef { file: property.file, id }),
@@ -347,7 +347,7 @@ impl Builder<'_, '_> {
 pub(crate) fn own_method(linked: &Linked, class: ClassRef, name: Name) -> Option<FunctionRef> {
     let module = &linked.modules[class.file.index()];
     let body = module.function(module.class(class.id).body);
-    let symbol = &body.symbols[body.symbol_of.get(&name)?.index()];
+    let symbol = &body.symbols[body.symbol(name)?.index()];
     module.defs(&symbol.exit).iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
         BindingKind::Function(id) => Some(FunctionRef { file: class.file, id }),
         _ => None,

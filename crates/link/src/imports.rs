@@ -135,9 +135,9 @@ impl ModuleNames {
 
     /// What `member` of this module is; `depth` re-exports are followed.
     pub fn member_of(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
-        match modules[file.index()].function(FunctionId(0)).symbol_of.get(&member) {
+        match modules[file.index()].function(FunctionId(0)).symbol(member) {
             Some(symbol) => *self.followed[file.index()][symbol.index()]
-                .get_or_init(|| self.follow(modules, file, *symbol, LONGEST_CHAIN)),
+                .get_or_init(|| self.follow(modules, file, symbol, LONGEST_CHAIN)),
             None => self.search(modules, file, member, depth),
         }
     }
@@ -148,7 +148,7 @@ impl ModuleNames {
         }
         let module = &modules[file.index()];
         let body = module.function(FunctionId(0));
-        if let Some(symbol) = body.symbol_of.get(&member).copied() {
+        if let Some(symbol) = body.symbol(member) {
             return self.follow(modules, file, symbol, depth);
         }
         let submodule = self.beneath.get(&(module.name, member)).and_then(|path| self.file(*path, file));

@@ -78,7 +78,7 @@ impl Evaluator<'_> {
         let Type::Class(class) = class else { return false };
         let module = &self.linked.modules[class.file.index()];
         let body = module.function(module.class(class.id).body);
-        let Some(symbol) = body.symbol_of.get(&name) else { return false };
+        let Some(symbol) = body.symbol(name) else { return false };
         module
             .defs(&body.symbols[symbol.index()].exit)
             .iter()
@@ -368,7 +368,7 @@ pub(crate) fn evaluate_member(evaluator: &Evaluator<'_>, class: ClassRef, name: 
     let mut values = Vec::new();
     let mut declared_types = Vec::new();
     evaluator.met_open.set(false);
-    if let Some(symbol) = body.symbol_of.get(&name) {
+    if let Some(symbol) = body.symbol(name) {
         for binding in module.defs(&body.symbols[symbol.index()].exit) {
             let value = evaluator.binding(*binding);
             match module.bindings[binding.index()].kind {

@@ -10,7 +10,7 @@ use racewalk_ir::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::Library;
 
-/// A model file that is compiled in: language, import roots, path for messages, text.
+/// A model file that is compiled in: language, import roots, path for messages, content as JSON.
 type Builtin = (&'static str, &'static [&'static str], &'static str, &'static str);
 
 const BUILTIN: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
@@ -41,11 +41,11 @@ impl Models {
         let used = |root: &str| root == ALWAYS || roots.contains(&Name::new(root));
         for (of, file_roots, path, text) in BUILTIN {
             if *of == language && file_roots.iter().any(|root| used(root)) {
-                models.add(path, text)?;
+                models.add(builtin(path, text)?);
             }
         }
         for (path, text) in extra {
-            models.add(path, text)?;
+            models.add(written(path, text)?);
         }
         Ok(models)
     }
@@ -55,8 +55,7 @@ impl Models {
         BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
     }
 
-    fn add(&mut self, path: &str, text: &str) -> Result<(), String> {
-        let library: Library = toml::from_str(text).map_err(|error| format!("{path}: {error}"))?;
+    fn add(&mut self, library: Library) {
         self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
         self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));
         self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from), Name::new(to))));
@@ -69,7 +68,6 @@ impl Models {
             self.bases.insert(name, class.bases.iter().map(|base| Name::new(base)).collect());
             self.classes.insert(name, class);
         }
-        Ok(())
     }
 
     /// The path under which the models know what this path names.
@@ -151,22 +149,28 @@ impl Models {
     }
 }
 
+fn builtin(path: &str, content: &str) -> Result<Library, String> {
+    serde_json::from_str(content).map_err(|error| format!("{path}: {error}"))
+}
+
+fn written(path: &str, text: &str) -> Result<Library, String> {
+    toml::from_str(text).map_err(|error| format!("{path}: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_builtin_file_is_valid() {
-        let mut models = Models::default();
         let broken: Vec<String> =
-            BUILTIN.iter().filter_map(|(_, _, path, text)| models.add(path, text).err()).collect();
+            BUILTIN.iter().filter_map(|(_, _, path, content)| builtin(path, content).err()).collect();
         assert!(broken.is_empty(), "{}", broken.join("\n"));
     }
 
     #[test]
     fn an_unknown_field_is_an_error_with_its_place() {
-        let mut models = Models::default();
-        let error = models.add("mine.toml", "library = \"x\"\nroots = []\n[function.f]\nblokcs = \"network\"\n");
+        let error = written("mine.toml", "library = \"x\"\nroots = []\n[function.f]\nblokcs = \"network\"\n");
         let message = error.expect_err("the field is misspelt");
         assert!(message.starts_with("mine.toml") && message.contains("line 4"), "{message}");
     }
@@ -174,7 +178,8 @@ mod tests {
     #[test]
     fn an_alias_of_a_module_covers_what_is_beneath_it() {
         let mut models = Models::default();
-        models.add("m.toml", "library = \"x\"\nroots = []\n[alias]\n\"x.api\" = \"x\"\n").expect("valid");
+        let library = written("m.toml", "library = \"x\"\nroots = []\n[alias]\n\"x.api\" = \"x\"\n");
+        models.add(library.expect("valid"));
         assert_eq!(models.canonical(Name::new("x.api.get")), Name::new("x.get"));
     }
 }

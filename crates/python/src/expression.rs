@@ -8,6 +8,10 @@ use racewalk_ir::{
 };
 use ruff_python_ast::{self as ast, Expr as Ast};
 use ruff_text_size::Ranged;
+use smallvec::{SmallVec, smallvec};
+
+/// A list that is short nearly always.
+type Short<T> = SmallVec<[T; 8]>;
 
 impl Lowerer {
     /// Lowers an expression whose value becomes `role`.
@@ -89,7 +93,7 @@ impl Lowerer {
                 id
             }
             Ast::Slice(slice) => {
-                let bounds: Vec<&Ast> =
+                let bounds: Short<&Ast> =
                     [&slice.lower, &slice.upper, &slice.step].into_iter().flatten().map(|bound| &**bound).collect();
                 self.operation(&bounds, at, role)
             }
@@ -135,7 +139,7 @@ impl Lowerer {
 
     fn call_expr(&mut self, call: &ast::ExprCall, at: Span, role: Role) -> ExprId {
         let callee = self.expr(&call.func, Role::Callee);
-        let mut args = Vec::with_capacity(call.arguments.len());
+        let mut args: Short<Arg> = Short::with_capacity(call.arguments.len());
         for argument in &*call.arguments.args {
             args.push(match argument {
                 Ast::Starred(starred) => {
@@ -166,7 +170,7 @@ impl Lowerer {
             ast::BoolOp::Or => LogicalOp::Or,
         };
         let last = logical.values.len() - 1;
-        let mut values = Vec::with_capacity(logical.values.len());
+        let mut values: Short<ExprId> = Short::with_capacity(logical.values.len());
         for (position, value) in logical.values.iter().enumerate() {
             let role = if position == last { Role::Arm } else { Role::Tested };
             values.push(self.expr(value, role));
@@ -195,7 +199,7 @@ impl Lowerer {
     }
 
     fn operation(&mut self, operands: &[&Ast], at: Span, role: Role) -> ExprId {
-        let operands: Vec<ExprId> = operands.iter().map(|operand| self.expr(operand, Role::Operand)).collect();
+        let operands: Short<ExprId> = operands.iter().map(|operand| self.expr(operand, Role::Operand)).collect();
         let list = self.list(&operands);
         let id = self.push(Expr::Operation(list), at, role);
         self.adopt_all(id, &operands);
@@ -204,7 +208,7 @@ impl Lowerer {
 
     /// A long chain of operators leans to the left: taken apart in a loop, it needs no stack.
     fn binary(&mut self, binary: &ast::ExprBinOp, at: Span, role: Role) -> ExprId {
-        let mut operands = vec![&*binary.right];
+        let mut operands: Short<&Ast> = smallvec![&*binary.right];
         let mut left = &*binary.left;
         while let Ast::BinOp(inner) = left {
             operands.push(&inner.right);
@@ -224,7 +228,7 @@ impl Lowerer {
             (_, true) => (Role::Member, Role::Membership),
             _ => (Role::Compared, Role::Compared),
         };
-        let mut operands = vec![self.expr(&compare.left, left)];
+        let mut operands: Short<ExprId> = smallvec![self.expr(&compare.left, left)];
         operands.extend(compare.comparators.iter().map(|operand| self.expr(operand, right)));
         let list = self.list(&operands);
         let expr = if is_identity { Expr::Identity(list) } else { Expr::Compare(list) };
@@ -244,7 +248,7 @@ impl Lowerer {
     }
 
     fn display(&mut self, elements: &[Ast], build: fn(racewalk_ir::ListId) -> Expr, at: Span, role: Role) -> ExprId {
-        let elements: Vec<ExprId> = elements.iter().map(|element| self.expr(element, Role::Element)).collect();
+        let elements: Short<ExprId> = elements.iter().map(|element| self.expr(element, Role::Element)).collect();
         let list = self.list(&elements);
         let id = self.push(build(list), at, role);
         self.adopt_all(id, &elements);
@@ -280,7 +284,7 @@ impl Lowerer {
         at: Span,
         role: Role,
     ) -> ExprId {
-        let mut held = Vec::new();
+        let mut held: Short<ExprId> = Short::new();
         let first_event = self.bodies.last().map_or(0, |body| body.events.len());
         for (position, generator) in generators.iter().enumerate() {
             held.push(self.start_generator(generator, position == 0, kind));
@@ -356,7 +360,7 @@ impl Lowerer {
         at: Span,
         role: Role,
     ) -> ExprId {
-        let mut values = Vec::new();
+        let mut values: Short<ExprId> = Short::new();
         for element in elements {
             match element {
                 ast::InterpolatedStringElement::Interpolation(interpolation) => {
@@ -376,7 +380,7 @@ impl Lowerer {
         id
     }
 
-    fn interpolation(&mut self, interpolation: &ast::InterpolatedElement, values: &mut Vec<ExprId>) {
+    fn interpolation(&mut self, interpolation: &ast::InterpolatedElement, values: &mut Short<ExprId>) {
         values.push(self.expr(&interpolation.expression, Role::Formatted));
         let nested = interpolation.format_spec.iter().flat_map(|spec| spec.elements.iter());
         for element in nested {
@@ -430,7 +434,7 @@ impl Lowerer {
                     left = &inner.left;
                 }
                 members.push(left);
-                let members: Vec<ExprId> =
+                let members: Short<ExprId> =
                     members.into_iter().rev().map(|member| this.type_expr(member, Role::Arm)).collect();
                 let list = this.list(&members);
                 let id = this.push(Expr::Choice(list), at, role);
@@ -442,7 +446,7 @@ impl Lowerer {
     }
 
     fn type_list(&mut self, members: &[Ast], build: fn(racewalk_ir::ListId) -> Expr, at: Span, role: Role) -> ExprId {
-        let members: Vec<ExprId> = members.iter().map(|member| self.type_expr(member, Role::Element)).collect();
+        let members: Short<ExprId> = members.iter().map(|member| self.type_expr(member, Role::Element)).collect();
         let list = self.list(&members);
         let id = self.push(build(list), at, role);
         self.adopt_all(id, &members);

@@ -1,5 +1,6 @@
 //! Python front end: source text to the concurrency IR.
 
+mod arenas;
 mod comments;
 mod expression;
 mod lowerer;
@@ -11,6 +12,7 @@ mod statement;
 pub use notebook::{Notebook, notebook_source};
 pub use parser::is_guarding;
 
+use arenas::ARENAS;
 use lowerer::Lowerer;
 use racewalk_ir::{FunctionId, Module, Name, Span, SyntaxProblem, flow};
 use ruff_python_ast::PySourceType;
@@ -54,10 +56,14 @@ pub fn lower(source: Source<'_>) -> Module {
     module
         .problems
         .extend(errors.map(|error| SyntaxProblem { span: span(error.location), message: error.error.to_string() }));
+    let mut arenas = ARENAS.take();
+    arenas.lend(&mut module);
     let mut module = Lowerer::new(module).module(parsed.suite(), source.text.len() as u32);
     for function in 0..module.functions.len() {
         flow::resolve_locals(&mut module, FunctionId(function as u32));
     }
+    arenas.take_back(&mut module);
+    ARENAS.set(arenas);
     module
 }
 

@@ -1,11 +1,10 @@
 //! The state of lowering one module: arenas, the stack of bodies, symbols and bindings.
 
 use racewalk_ir::{
-    Arg, Binding, BindingId, BindingKind, CallId, ClassId, Defs, Event, Expr, ExprId, Function, FunctionId,
-    FunctionKind, ListId, Literal, Module, Name, Role, Span, Stub, Symbol, SymbolId,
+    Arg, Binding, BindingId, BindingKind, CallId, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind,
+    ListId, Literal, Module, Name, Role, Span, Stub, SymbolId, SymbolIndex,
 };
 use ruff_python_ast as ast;
-use rustc_hash::FxHashMap;
 
 /// Nesting beyond this is not looked into: it is nobody's program, and stacks end.
 pub(crate) const DEEPEST: u32 = 5_000;
@@ -30,11 +29,21 @@ pub(crate) struct Lowerer {
     /// While a string annotation is lowered: the span that stands for all of it.
     pub fixed_span: Option<Span>,
     pub depth: u32,
+    /// Room for events, of bodies that have ended.
+    spare: Vec<Vec<Event>>,
 }
 
 impl Lowerer {
     pub fn new(module: Module) -> Self {
-        Self { module, bodies: Vec::new(), comprehensions: Vec::new(), quiet: 0, fixed_span: None, depth: 0 }
+        Self {
+            module,
+            bodies: Vec::new(),
+            comprehensions: Vec::new(),
+            quiet: 0,
+            fixed_span: None,
+            depth: 0,
+            spare: Vec::new(),
+        }
     }
 
     /// Lowers the module's statements.
@@ -51,9 +60,10 @@ impl Lowerer {
     pub fn open(&mut self, function: Function, receiver: Option<(Name, ClassId)>) -> FunctionId {
         let id = FunctionId(self.module.functions.len() as u32);
         self.module.functions.push(function);
+        let events = self.spare.pop().unwrap_or_default();
         self.bodies.push(Body {
             function: id,
-            events: Vec::new(),
+            events,
             receiver: receiver.map(|(name, _)| name),
             receiver_class: receiver.map(|(_, class)| class),
         });
@@ -65,8 +75,9 @@ impl Lowerer {
         let body = self.bodies.pop().expect("every opened body is closed once");
         debug_assert_eq!(body.function, function);
         let mut events = body.events;
-        events.shrink_to_fit();
-        self.module.functions[function.index()].events = events;
+        self.module.functions[function.index()].events = events.to_vec();
+        events.clear();
+        self.spare.push(events);
     }
 
     pub fn current(&self) -> FunctionId {
@@ -130,19 +141,7 @@ impl Lowerer {
 
     /// The symbol of this name in a function, made when it is not there yet.
     pub fn symbol(&mut self, function: FunctionId, name: Name) -> SymbolId {
-        let owner = &mut self.module.functions[function.index()];
-        *owner.symbol_of.entry(name).or_insert_with(|| {
-            let symbol = Symbol {
-                name,
-                bindings: Vec::new(),
-                exit: Defs::Nothing,
-                bound_inside: false,
-                is_global: false,
-                is_nonlocal: false,
-            };
-            owner.symbols.push(symbol);
-            SymbolId(owner.symbols.len() as u32 - 1)
-        })
+        self.module.functions[function.index()].symbol_or_new(name)
     }
 
     /// Binds a name in the current body, or in the body that it is declared to belong to.
@@ -161,7 +160,7 @@ impl Lowerer {
     fn owner_of(&self, name: Name) -> FunctionId {
         let current = self.current();
         let function = self.module.function(current);
-        let Some(symbol) = function.symbol_of.get(&name) else { return current };
+        let Some(symbol) = function.symbol(name) else { return current };
         let declared = &function.symbols[symbol.index()];
         if declared.is_global {
             return FunctionId(0);
@@ -169,7 +168,7 @@ impl Lowerer {
         if declared.is_nonlocal {
             let enclosing = self.bodies.iter().rev().skip(1).map(|body| body.function);
             let mut functions = enclosing.filter(|id| self.module.function(*id).kind == FunctionKind::Function);
-            return functions.find(|id| self.module.function(*id).symbol_of.contains_key(&name)).unwrap_or(current);
+            return functions.find(|id| self.module.function(*id).symbol(name).is_some()).unwrap_or(current);
         }
         current
     }
@@ -229,7 +228,7 @@ pub(crate) fn blank(name: Name, qualified: Name, kind: FunctionKind) -> Function
         returns: None,
         stub: Stub::No,
         symbols: Vec::new(),
-        symbol_of: FxHashMap::default(),
+        symbol_of: SymbolIndex::default(),
         events: Vec::new(),
         return_values: Vec::new(),
         span: Span::default(),

@@ -208,7 +208,7 @@ fn is_kept_from_start(program: &Program, class: ClassRef, name: Name) -> bool {
     let is_constructor = |function| {
         matches!(module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__" | "model_post_init")
     };
-    module.function(declared.body).symbol_of.contains_key(&name)
+    module.function(declared.body).symbol(name).is_some()
         || declared.fields.iter().any(|field| field.name == name && is_constructor(field.function))
 }
 
@@ -259,7 +259,7 @@ impl<'p> Finder<'p> {
         let body = self.program.function(FunctionRef { file: self.file, id: declared.body });
         for (name, value) in self.program.members(class) {
             let Some(bound) = loop_bound(self.program, value) else { continue };
-            let own = body.symbol_of.get(&name).map(|symbol| &body.symbols[symbol.index()].bindings);
+            let own = body.symbol(name).map(|symbol| &body.symbols[symbol.index()].bindings);
             let of_class = own.into_iter().flatten().find_map(|binding| self.made_by(*binding));
             let mut fields = declared.fields.iter().filter(|field| field.name == name);
             let made = of_class.or_else(|| fields.find_map(|field| self.made(field.function, field.kind)));
@@ -278,9 +278,9 @@ impl<'p> Finder<'p> {
             };
             let class =
                 param.default.and_then(|default| loop_bound(self.program, self.evaluator.eval(outside, default)));
-            let (Some(class), Some(symbol)) = (class, body.symbol_of.get(&param.name)) else { continue };
+            let (Some(class), Some(symbol)) = (class, body.symbol(param.name)) else { continue };
             let held = Held { class, made: Some(made), is_static: true };
-            self.held.push((Home::Variable(Variable { owner, symbol: *symbol }), held));
+            self.held.push((Home::Variable(Variable { owner, symbol }), held));
         }
     }
 

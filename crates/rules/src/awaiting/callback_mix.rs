@@ -315,7 +315,7 @@ fn is_mutator(name: Name) -> bool {
 /// The function's own local that a name reads.
 fn local_of(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Option<SymbolId> {
     let Expr::Name(name, Defs::One(_) | Defs::Several(..)) = ctx.module.expr(expr) else { return None };
-    ctx.module.function(function).symbol_of.get(&name).copied()
+    ctx.module.function(function).symbol(name)
 }
 
 /// The member of the function's own object that an expression names.

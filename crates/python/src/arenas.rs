@@ -1,0 +1,70 @@
+//! Room to lower into, used again for file after file: what is kept of a file is then as large as it must be, and nothing
+//! has to grow.
+
+use racewalk_ir::{Arg, Binding, BindingId, Expr, ExprId, Module, Role, Span};
+use std::cell::RefCell;
+
+thread_local! {
+    /// The room of this thread.
+    pub(crate) static ARENAS: RefCell<Arenas> = RefCell::default();
+}
+
+/// The tables of a module that grow while it is lowered.
+#[derive(Default)]
+pub(crate) struct Arenas {
+    exprs: Vec<Expr>,
+    spans: Vec<Span>,
+    parents: Vec<ExprId>,
+    roles: Vec<Role>,
+    lists: Vec<ExprId>,
+    args: Vec<Arg>,
+    calls: Vec<(u32, u32)>,
+    bindings: Vec<Binding>,
+    def_lists: Vec<BindingId>,
+}
+
+impl Arenas {
+    /// Gives the module this room for its tables, which must be empty.
+    pub(crate) fn lend(&mut self, module: &mut Module) {
+        self.each(module, Lend);
+    }
+
+    /// Takes the room back and leaves the module tables of their exact sizes.
+    pub(crate) fn take_back(&mut self, module: &mut Module) {
+        self.each(module, TakeBack);
+    }
+
+    fn each(&mut self, module: &mut Module, exchange: impl Exchange) {
+        exchange.run(&mut module.exprs, &mut self.exprs);
+        exchange.run(&mut module.spans, &mut self.spans);
+        exchange.run(&mut module.parents, &mut self.parents);
+        exchange.run(&mut module.roles, &mut self.roles);
+        exchange.run(&mut module.lists, &mut self.lists);
+        exchange.run(&mut module.args, &mut self.args);
+        exchange.run(&mut module.calls, &mut self.calls);
+        exchange.run(&mut module.bindings, &mut self.bindings);
+        exchange.run(&mut module.def_lists, &mut self.def_lists);
+    }
+}
+
+/// What to do with a table of the module and the room for it.
+trait Exchange {
+    fn run<T: Copy>(&self, table: &mut Vec<T>, room: &mut Vec<T>);
+}
+
+struct Lend;
+
+impl Exchange for Lend {
+    fn run<T: Copy>(&self, table: &mut Vec<T>, room: &mut Vec<T>) {
+        std::mem::swap(table, room);
+    }
+}
+
+struct TakeBack;
+
+impl Exchange for TakeBack {
+    fn run<T: Copy>(&self, table: &mut Vec<T>, room: &mut Vec<T>) {
+        *room = std::mem::replace(table, table.to_vec());
+        room.clear();
+    }
+}
