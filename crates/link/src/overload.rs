@@ -61,7 +61,7 @@ impl Evaluator<'_> {
 fn declarations(module: &Module, implementation: FunctionId) -> impl Iterator<Item = FunctionId> + '_ {
     let body = module.function(implementation);
     let scope = body.parent.map(|parent| module.function(parent));
-    let symbol = scope.and_then(|scope| Some(&scope.symbols[scope.symbol_of.get(&body.name)?.index()]));
+    let symbol = scope.and_then(|scope| Some(&scope.symbols[scope.symbol(body.name)?.index()]));
     let bindings = symbol.map(|symbol| symbol.bindings.as_slice()).filter(|bindings| bindings.len() > 1);
     bindings.unwrap_or_default().iter().filter_map(move |binding| match module.bindings[binding.index()].kind {
         BindingKind::Function(id) if id != implementation && is_declaration(module, id) => Some(id),

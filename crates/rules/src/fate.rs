@@ -37,6 +37,10 @@ pub(crate) enum Misuse {
     Count,
     /// Matched against patterns.
     Match,
+    /// Called.
+    Call,
+    /// Asked whether it is no value.
+    Presence,
 }
 
 /// What becomes of a value.
@@ -90,6 +94,8 @@ fn follow(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
         Role::Formatted => Fate::Misused(Misuse::Format, expr),
         Role::Raised => Fate::Misused(Misuse::Raise, expr),
         Role::Matched => Fate::Misused(Misuse::Match, expr),
+        Role::Callee => Fate::Misused(Misuse::Call, expr),
+        Role::Identified if is_compared_with_none(ctx, expr) => Fate::Misused(Misuse::Presence, expr),
         Role::Entered => Fate::Misused(Misuse::Enter, expr),
         Role::EnteredAsync => Fate::EnteredAsync,
         Role::IteratedAsync => Fate::IteratedAsync,
@@ -351,8 +357,8 @@ fn bound(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> F
         (Fate::Awaited, _) | (_, Fate::Awaited) => Fate::Awaited,
         (_, Fate::Misused(..)) => later,
         (Fate::Dropped, _) => later,
-        (Fate::Misused(Misuse::Truth, _), Fate::HandedOn) => Fate::HandedOn,
-        (Fate::Misused(Misuse::Truth, _), Fate::Unread(_)) => later,
+        (Fate::Misused(Misuse::Truth | Misuse::Presence, _), Fate::HandedOn) => Fate::HandedOn,
+        (Fate::Misused(Misuse::Truth | Misuse::Presence, _), Fate::Unread(_)) => later,
         _ => here,
     }
 }
@@ -385,14 +391,21 @@ fn stored(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
     }
     let is = |wanted: fn(&Fate) -> bool| fates.iter().copied().find(&wanted);
     // `if task: …` where the name may stand for nothing asks whether there is one.
-    let asks_presence = fates.iter().any(|fate| matches!(fate, Fate::Misused(Misuse::Truth, _)))
-        && (fates.contains(&Fate::HandedOn) || reads.iter().any(|(_, read)| may_be_none(ctx, *read)));
+    let asks_presence = fates.iter().any(|fate| matches!(fate, Fate::Misused(Misuse::Truth | Misuse::Presence, _)))
+        && reads.iter().any(|(_, read)| may_be_none(ctx, *read));
     if asks_presence {
         return Fate::HandedOn;
     }
     is(|fate| matches!(fate, Fate::Misused(..)))
         .or_else(|| is(|fate| matches!(fate, Fate::HandedOn | Fate::IteratedAsync | Fate::EnteredAsync)))
         .unwrap_or(fates[0])
+}
+
+/// `value is None`, `value is not None`
+fn is_compared_with_none(ctx: &Context<'_>, expr: ExprId) -> bool {
+    let Some(parent) = ctx.module.parent(expr) else { return false };
+    let Expr::Identity(list) = ctx.module.expr(parent) else { return false };
+    ctx.module.list(list).iter().any(|operand| ctx.module.expr(*operand) == Expr::Literal(racewalk_ir::Literal::None))
 }
 
 /// Another definition that reaches the read gives no value.
