@@ -41,7 +41,9 @@ impl Check<'_> {
     pub(crate) fn outcome(&self, program: &Program, units: &[Unit], found: Vec<Raw>, unread: Vec<Skipped>) -> Outcome {
         let found = self.wanted(program, units, found);
         let texts = self.texts(units, &needed(program, &found));
-        let view = View { check: self, program, units, texts: &texts };
+        let hides = found.iter().map(|raw| (raw.rule.name, raw.rule)).collect::<FxHashMap<_, _>>();
+        let hides = hides.into_iter().map(|(name, rule)| (name, why_it_hides(rule))).collect();
+        let view = View { check: self, program, units, texts: &texts, hides };
         let found = self.suppressed(&view, found);
         let findings = view.findings(found);
         let summary = self.summary(program, units, findings.len(), unread);
@@ -170,6 +172,8 @@ struct View<'a> {
     program: &'a Program,
     units: &'a [Unit],
     texts: &'a FxHashMap<u32, SourceText>,
+    /// For each rule that has found something: why tests do not.
+    hides: FxHashMap<&'static str, String>,
 }
 
 impl<'a> View<'a> {
@@ -215,7 +219,11 @@ impl<'a> View<'a> {
             cluster: cluster(raw.rule.name, if raw.cluster.is_empty() { &raw.shape } else { &raw.cluster }),
             reached_from: raw.reached_from,
             message: raw.message,
-            why_it_hides: if raw.why_it_hides.is_empty() { why_it_hides(raw.rule) } else { raw.why_it_hides },
+            why_it_hides: if raw.why_it_hides.is_empty() {
+                self.hides[raw.rule.name].clone()
+            } else {
+                raw.why_it_hides
+            },
             help: raw.help,
             notes: raw.notes.into_iter().map(|(kind, message)| Note { kind: kind.to_owned(), message }).collect(),
             related: raw.related.into_iter().map(|(place, message)| self.related(place, message)).collect(),
