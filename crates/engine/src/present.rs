@@ -41,9 +41,7 @@ impl Check<'_> {
     pub(crate) fn outcome(&self, program: &Program, units: &[Unit], found: Vec<Raw>, unread: Vec<Skipped>) -> Outcome {
         let found = self.wanted(program, units, found);
         let texts = self.texts(units, &needed(program, &found));
-        let hides = found.iter().map(|raw| (raw.rule.name, raw.rule)).collect::<FxHashMap<_, _>>();
-        let hides = hides.into_iter().map(|(name, rule)| (name, why_it_hides(rule))).collect();
-        let view = View { check: self, program, units, texts: &texts, hides };
+        let view = View { check: self, program, units, texts: &texts };
         let found = self.suppressed(&view, found);
         let findings = view.findings(found);
         let summary = self.summary(program, units, findings.len(), unread);
@@ -172,8 +170,6 @@ struct View<'a> {
     program: &'a Program,
     units: &'a [Unit],
     texts: &'a FxHashMap<u32, SourceText>,
-    /// For each rule that has found something: why tests do not.
-    hides: FxHashMap<&'static str, String>,
 }
 
 impl<'a> View<'a> {
@@ -190,7 +186,10 @@ impl<'a> View<'a> {
     }
 
     fn findings(&self, found: Vec<Raw>) -> Vec<Finding> {
-        let mut drafts: Vec<Draft<'a>> = found.into_par_iter().map(|raw| self.draft(raw)).collect();
+        let rules: FxHashMap<_, _> = found.iter().map(|raw| (raw.rule.name, raw.rule)).collect();
+        let hides: FxHashMap<_, _> = rules.into_iter().map(|(name, rule)| (name, why_it_hides(rule))).collect();
+        let hides = |rule: &racewalk_rules::Rule| hides[rule.name].clone();
+        let mut drafts: Vec<Draft<'a>> = found.into_par_iter().map(|raw| self.draft(raw, &hides)).collect();
         drafts.sort_by(|a, b| order(&a.finding).cmp(&order(&b.finding)));
         let mut ordinals: FxHashMap<[String; 4], usize> = FxHashMap::default();
         let mut finish = |draft: Draft<'a>| {
@@ -204,7 +203,7 @@ impl<'a> View<'a> {
         drafts.into_iter().map(&mut finish).collect()
     }
 
-    fn draft(&self, raw: Raw) -> Draft<'a> {
+    fn draft(&self, raw: Raw, hides: &impl Fn(&racewalk_rules::Rule) -> String) -> Draft<'a> {
         let (range, cell) = self.range(raw.at);
         let file = self.file(raw.at.file);
         let finding = Finding {
@@ -219,11 +218,7 @@ impl<'a> View<'a> {
             cluster: cluster(raw.rule.name, if raw.cluster.is_empty() { &raw.shape } else { &raw.cluster }),
             reached_from: raw.reached_from,
             message: raw.message,
-            why_it_hides: if raw.why_it_hides.is_empty() {
-                self.hides[raw.rule.name].clone()
-            } else {
-                raw.why_it_hides
-            },
+            why_it_hides: if raw.why_it_hides.is_empty() { hides(raw.rule) } else { raw.why_it_hides },
             help: raw.help,
             notes: raw.notes.into_iter().map(|(kind, message)| Note { kind: kind.to_owned(), message }).collect(),
             related: raw.related.into_iter().map(|(place, message)| self.related(place, message)).collect(),
