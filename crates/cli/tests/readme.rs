@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const OPENING: &str = "<!-- output: racewalk ";
 const CLOSING: &str = "<!-- end -->";
@@ -50,6 +50,8 @@ fn output(arguments: &str) -> String {
         .args(arguments.split_whitespace())
         .args(["--color", "never"])
         .current_dir(root())
+        // The width of a terminal would show in the output.
+        .stdin(Stdio::null())
         .output()
         .expect("the binary runs");
     let text = String::from_utf8(run.stdout).expect("the output is text");

@@ -170,7 +170,15 @@ impl Evaluator<'_> {
         call: Option<(FunctionId, ExprId)>,
     ) -> Type {
         let body = self.linked.modules[function.file.index()].function(function.id);
-        let returns = self.specialise(function, self.returns(function), receiver, call);
+        let returns = self.returns(function);
+        if matches!(returns, Type::Union(_) | Type::Unknown(_))
+            && let Some((_, expr)) = call
+            && let declared = self.overloads(function, receiver.is_some(), expr)
+            && !declared.is_empty()
+        {
+            return Type::union(declared.into_iter().map(|one| self.call_function(one, receiver, call)));
+        }
+        let returns = self.specialise(function, returns, receiver, call);
         match (body.is_async, body.is_generator) {
             (true, true) => match returns {
                 Type::AsyncGenerator(_) => returns,

@@ -138,6 +138,9 @@ fn effect_of_return(module: &Module, decorator: FunctionId, value: ExprId, depth
     if let Some(wrapper) = nested_function(module, decorator, value) {
         return effect_of_wrapper(module, decorator, wrapper);
     }
+    if let Some(effect) = effect_of_object(module, decorator, value) {
+        return effect;
+    }
     // `return decorate(function)`: whatever the inner decorator does.
     if let Expr::Call(callee, args) = module.expr(value)
         && let [only] = module.args(args)
@@ -147,6 +150,41 @@ fn effect_of_return(module: &Module, decorator: FunctionId, value: ExprId, depth
         return effect_in(module, inner, depth - 1);
     }
     Effect::Unknown
+}
+
+/// `return Wrapper(function)`: a call of the object hands on what its `__call__` gets from the function that it keeps.
+fn effect_of_object(module: &Module, decorator: FunctionId, value: ExprId) -> Option<Effect> {
+    let Expr::Call(callee, args) = module.expr(value) else { return None };
+    let is_given = module.args(args).iter().any(|arg| is_first_param(module, decorator, arg.value));
+    let Expr::Name(name, Defs::Outer) = module.expr(callee) else { return None };
+    let top = module.function(FunctionId(0));
+    let symbol = &top.symbols[top.symbol(name)?.index()];
+    let class = symbol.bindings.iter().rev().find_map(|binding| match module.bindings[binding.index()].kind {
+        BindingKind::Class(class) => Some(class),
+        _ => None,
+    })?;
+    let is_call = |function: &&Function| function.class == Some(class) && function.name.as_str() == "__call__";
+    let call = module.functions.iter().filter(is_call).next_back()?;
+    let receiver = call.params.first()?.name;
+    let kept = |value: &ExprId| match module.expr(*value) {
+        Expr::Call(callee, _) => is_own_field(module, callee, receiver),
+        _ => false,
+    };
+    let hands_on = !call.return_values.is_empty() && call.return_values.iter().all(kept);
+    (is_given && hands_on && !call.is_async).then_some(Effect::Keeps)
+}
+
+/// A member of the receiver, perhaps cast or kept in a local first.
+fn is_own_field(module: &Module, value: ExprId, receiver: racewalk_ir::Name) -> bool {
+    match module.expr(value) {
+        Expr::Attr(base, _) => matches!(module.expr(base), Expr::Name(name, _) if name == receiver),
+        Expr::Call(_, args) => module.args(args).iter().any(|arg| is_own_field(module, arg.value, receiver)),
+        Expr::Name(_, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Value(value) => is_own_field(module, value, receiver),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn effect_of_wrapper(module: &Module, decorator: FunctionId, wrapper: FunctionId) -> Effect {

@@ -360,6 +360,11 @@ impl<'p> Evaluator<'p> {
         match kind {
             BindingKind::Value(value) => self.eval(within, value),
             BindingKind::Typed(annotation, value) => {
+                if let Some(value) = value
+                    && self.is_alias_declaration(within, annotation)
+                {
+                    return Type::Form(self.annotation(within, value).interned());
+                }
                 let declared = self.annotation(within, annotation);
                 match value {
                     Some(value) if declared.is_unknown() => self.eval(within, value),
@@ -376,6 +381,13 @@ impl<'p> Evaluator<'p> {
             BindingKind::TypeAlias(value) => Type::Form(self.annotation(within, value).interned()),
             _ => Type::DYNAMIC,
         }
+    }
+
+    /// `Name: TypeAlias = …`
+    fn is_alias_declaration(&self, within: FunctionId, annotation: ExprId) -> bool {
+        let (Expr::Name(name, _) | Expr::Attr(_, name)) = self.module.expr(annotation) else { return false };
+        name.as_str() == "TypeAlias"
+            && matches!(self.eval(within, annotation), Type::External(path) if path.last_segment() == "TypeAlias")
     }
 
     /// What a function's name stands for after its decorators.

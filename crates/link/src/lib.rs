@@ -10,6 +10,7 @@ mod graph;
 mod imports;
 mod intrinsics;
 mod member;
+mod overload;
 mod params;
 mod slots;
 mod summary;

@@ -6,7 +6,7 @@
 use crate::Program;
 use crate::graph::How;
 use crate::types::{FileId, FunctionRef, Type};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind};
+use racewalk_ir::{ArgKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module};
 use racewalk_models::{Blocks, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -123,8 +123,17 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
         if asks_for_thread(program, function) {
             knows_thread.push(function);
         }
-        for site in program.sites(function) {
-            sinks.extend(sink_at(program, function, site.call, site.callee));
+        let sites = program.sites(function);
+        let unblocked = sites
+            .iter()
+            .any(|site| matches!(site.callee, Type::ExternalMethod(_, m, _) if m.as_str() == "setblocking"));
+        for site in sites {
+            // A function that sets a socket's mode knows what its calls do.
+            if !(unblocked
+                && matches!(site.callee, Type::ExternalMethod(class, ..) if class.as_str() == "socket.socket"))
+            {
+                sinks.extend(sink_at(program, function, site.call, site.callee));
+            }
         }
         for event in &module.functions[id].events {
             let (entered, iterated) = match event {
@@ -157,11 +166,44 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
         let model = program.model_of(*member)?;
         match (model.runs_loop, model.blocks) {
             (true, _) => Some(SinkKind::StartsLoop),
-            (_, Some(blocks)) if !is_awaited(program, function.file, call) => Some(SinkKind::Blocks(blocks)),
+            (_, Some(blocks))
+                if !is_awaited(program, function.file, call)
+                    && !is_exempt(program.module(function.file), call, &model.blocks_unless) =>
+            {
+                Some(SinkKind::Blocks(blocks))
+            }
             _ => None,
         }
     })?;
     Some(Sink { function, site: call, callee, kind })
+}
+
+/// The call has an argument with which the callee does not block.
+fn is_exempt(module: &Module, call: ExprId, unless: &[String]) -> bool {
+    let Expr::Call(_, args) = module.expr(call) else { return false };
+    unless.iter().any(|condition| match condition.split_once('=') {
+        Some((name, value)) => module.args(args).iter().any(|arg| {
+            let is_value = match module.expr(arg.value) {
+                Expr::Literal(Literal::Bool(truth)) => value == if truth { "True" } else { "False" },
+                Expr::Literal(Literal::Int(number)) => value == number.to_string(),
+                Expr::Literal(Literal::None) => value == "None",
+                _ => false,
+            };
+            is_value && matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name)
+        }),
+        None => {
+            let wanted = condition.trim_start_matches('~');
+            module.args(args).iter().any(|arg| mentions(module, arg.value, wanted))
+        }
+    })
+}
+
+fn mentions(module: &Module, expr: ExprId, wanted: &str) -> bool {
+    match module.expr(expr) {
+        Expr::Name(name, _) | Expr::Attr(_, name) => name.as_str().contains(wanted),
+        Expr::Operation(list) => module.list(list).iter().any(|operand| mentions(module, *operand, wanted)),
+        _ => false,
+    }
 }
 
 /// What is awaited gives the thread back, whatever a model says of its namesake.

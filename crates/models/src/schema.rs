@@ -139,6 +139,10 @@ pub struct Call {
     /// It blocks the calling thread.
     #[serde(default)]
     pub blocks: Option<Blocks>,
+    /// Arguments with which it does not block after all: `"wait=False"`, `"timeout=0"`, or `"~WNOHANG"` for a name that some
+    /// argument mentions.
+    #[serde(default)]
+    pub blocks_unless: Vec<String>,
     /// What to call instead in async code, as a code fragment or half-sentence.
     #[serde(default)]
     pub instead: Option<String>,

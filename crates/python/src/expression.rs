@@ -139,11 +139,19 @@ impl Lowerer {
 
     fn call_expr(&mut self, call: &ast::ExprCall, at: Span, role: Role) -> ExprId {
         let callee = self.expr(&call.func, Role::Callee);
+        let named = match self.module.expr(callee) {
+            Expr::Name(name, _) | Expr::Attr(_, name) => name.as_str(),
+            _ => "",
+        };
         let mut args: Short<Arg> = Short::with_capacity(call.arguments.len());
         for argument in &*call.arguments.args {
             args.push(match argument {
                 Ast::Starred(starred) => {
                     Arg { kind: ArgKind::Spread, value: self.expr(&starred.value, Role::Unpacked) }
+                }
+                // `cast("Type", value)`: the text is a type.
+                Ast::StringLiteral(_) if named == "cast" && args.is_empty() => {
+                    Arg { kind: ArgKind::Positional, value: self.annotation(argument) }
                 }
                 other => Arg { kind: ArgKind::Positional, value: self.expr(other, Role::Argument) },
             });
@@ -153,7 +161,10 @@ impl Lowerer {
                 Some(name) => (ArgKind::Named(Name::new(name)), Role::Argument),
                 None => (ArgKind::SpreadNamed, Role::Unpacked),
             };
-            args.push(Arg { kind, value: self.expr(&keyword.value, role) });
+            // `TypeVar("T", bound="Type")`: so is this.
+            let is_bound = named == "TypeVar" && keyword.arg.as_ref().is_some_and(|name| name.as_str() == "bound");
+            let value = if is_bound { self.annotation(&keyword.value) } else { self.expr(&keyword.value, role) };
+            args.push(Arg { kind, value });
         }
         let call = self.call(&args);
         let id = self.with_child(Expr::Call(callee, call), callee, at, role);

@@ -188,12 +188,9 @@ impl Lowerer {
     }
 
     fn branch(&mut self, branch: &ast::StmtIf) {
-        if is_never(&branch.test) && branch.elif_else_clauses.is_empty() {
-            return;
-        }
         let test = self.expr(&branch.test, Role::Condition);
         self.event(Event::Branch(Some(test)));
-        self.suite(&branch.body);
+        self.suite_unless(&branch.body, is_never(&branch.test));
         let mut exhaustive = false;
         for clause in &branch.elif_else_clauses {
             let arm = self.placeholder(Event::Arm(None));
@@ -207,6 +204,16 @@ impl Lowerer {
             self.suite(&clause.body);
         }
         self.event(Event::EndBranch(exhaustive));
+    }
+
+    /// Lowers statements of which nothing happens when they are switched off: what they declare still counts (a `yield`
+    /// makes a generator wherever it stands).
+    fn suite_unless(&mut self, suite: &[Stmt], switched_off: bool) {
+        let events = self.bodies.last().map_or(0, |body| body.events.len());
+        self.suite(suite);
+        if switched_off && let Some(body) = self.bodies.last_mut() {
+            body.events.truncate(events);
+        }
     }
 
     fn each(&mut self, each: &ast::StmtFor) {

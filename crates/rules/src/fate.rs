@@ -37,6 +37,10 @@ pub(crate) enum Misuse {
     Count,
     /// Matched against patterns.
     Match,
+    /// Called.
+    Call,
+    /// Asked whether it is no value.
+    Presence,
 }
 
 /// What becomes of a value.
@@ -90,6 +94,8 @@ fn follow(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
         Role::Formatted => Fate::Misused(Misuse::Format, expr),
         Role::Raised => Fate::Misused(Misuse::Raise, expr),
         Role::Matched => Fate::Misused(Misuse::Match, expr),
+        Role::Callee => Fate::Misused(Misuse::Call, expr),
+        Role::Identified if is_compared_with_none(ctx, expr) => Fate::Misused(Misuse::Presence, expr),
         Role::Entered => Fate::Misused(Misuse::Enter, expr),
         Role::EnteredAsync => Fate::EnteredAsync,
         Role::IteratedAsync => Fate::IteratedAsync,
@@ -308,15 +314,39 @@ fn only_collects(ctx: &Context<'_>, binding: BindingId) -> bool {
 
 /// An element of a display or comprehension shares its container's fate, as far as being dropped goes.
 fn element(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> Fate {
-    let Some(parent) = ctx.module.parent(expr) else { return Fate::HandedOn };
-    let is_lazy = matches!(ctx.module.expr(parent), Expr::Comp(racewalk_ir::CompKind::Lazy, _));
-    match follow(ctx, function, parent, depth - 1) {
-        fate @ (Fate::Dropped | Fate::Unread(_)) if !is_lazy => fate,
-        Fate::Misused(Misuse::Format, at) => Fate::Misused(Misuse::Format, at),
-        // A collection that is merely counted or tested is looked at, its elements are not.
-        Fate::Misused(Misuse::Count | Misuse::Truth, _) if !is_lazy => Fate::Dropped,
+    let Some(container) = ctx.module.parent(expr).filter(|_| depth > 0) else { return Fate::HandedOn };
+    // What a generator expression would build is never built unless somebody iterates it.
+    if matches!(ctx.module.expr(container), Expr::Comp(racewalk_ir::CompKind::Lazy, _)) {
+        return Fate::HandedOn;
+    }
+    match ctx.module.role(container) {
+        Role::Dropped => Fate::Dropped,
+        Role::Formatted => Fate::Misused(Misuse::Format, container),
+        Role::Element => element(ctx, function, container, depth - 1),
+        Role::Stored => match ctx.bound_to(container) {
+            [binding] if is_own_local(ctx, function, *binding) && is_only_counted(ctx, *binding) => {
+                Fate::Unread(*binding)
+            }
+            _ => Fate::HandedOn,
+        },
         _ => Fate::HandedOn,
     }
+}
+
+/// A collection that is read, if at all, to be counted or tested: its elements are not looked at.
+fn is_only_counted(ctx: &Context<'_>, binding: BindingId) -> bool {
+    ctx.reads_of(binding).iter().all(|(_, read)| match ctx.module.role(*read) {
+        Role::Condition | Role::Tested => true,
+        Role::Argument => is_length(ctx, *read),
+        _ => false,
+    })
+}
+
+/// `len(value)`
+fn is_length(ctx: &Context<'_>, value: ExprId) -> bool {
+    let Some(call) = ctx.module.parent(value) else { return false };
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    matches!(ctx.module.expr(callee), Expr::Name(name, _) if name.as_str() == "len")
 }
 
 /// `name := value`: what becomes of the expression, and of the name.
@@ -327,8 +357,8 @@ fn bound(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> F
         (Fate::Awaited, _) | (_, Fate::Awaited) => Fate::Awaited,
         (_, Fate::Misused(..)) => later,
         (Fate::Dropped, _) => later,
-        (Fate::Misused(Misuse::Truth, _), Fate::HandedOn) => Fate::HandedOn,
-        (Fate::Misused(Misuse::Truth, _), Fate::Unread(_)) => later,
+        (Fate::Misused(Misuse::Truth | Misuse::Presence, _), Fate::HandedOn) => Fate::HandedOn,
+        (Fate::Misused(Misuse::Truth | Misuse::Presence, _), Fate::Unread(_)) => later,
         _ => here,
     }
 }
@@ -361,14 +391,21 @@ fn stored(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
     }
     let is = |wanted: fn(&Fate) -> bool| fates.iter().copied().find(&wanted);
     // `if task: …` where the name may stand for nothing asks whether there is one.
-    let asks_presence = fates.iter().any(|fate| matches!(fate, Fate::Misused(Misuse::Truth, _)))
-        && (fates.contains(&Fate::HandedOn) || reads.iter().any(|(_, read)| may_be_none(ctx, *read)));
+    let asks_presence = fates.iter().any(|fate| matches!(fate, Fate::Misused(Misuse::Truth | Misuse::Presence, _)))
+        && reads.iter().any(|(_, read)| may_be_none(ctx, *read));
     if asks_presence {
         return Fate::HandedOn;
     }
     is(|fate| matches!(fate, Fate::Misused(..)))
         .or_else(|| is(|fate| matches!(fate, Fate::HandedOn | Fate::IteratedAsync | Fate::EnteredAsync)))
         .unwrap_or(fates[0])
+}
+
+/// `value is None`, `value is not None`
+fn is_compared_with_none(ctx: &Context<'_>, expr: ExprId) -> bool {
+    let Some(parent) = ctx.module.parent(expr) else { return false };
+    let Expr::Identity(list) = ctx.module.expr(parent) else { return false };
+    ctx.module.list(list).iter().any(|operand| ctx.module.expr(*operand) == Expr::Literal(racewalk_ir::Literal::None))
 }
 
 /// Another definition that reaches the read gives no value.

@@ -134,7 +134,7 @@ use crate::finding::Finding;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{BindingId, Event, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{FunctionRef, Site, Type};
-use racewalk_models::Spawns;
+use racewalk_models::{ClassKind, Spawns};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -153,7 +153,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     for function in ctx.functions() {
         for site in ctx.program.sites(ctx.function_ref(function)) {
             if !matches!(ctx.module.role(site.call), Role::Awaited | Role::Returned)
-                && let Some(started) = started(ctx, site)
+                && let Some(started) = started(ctx, function, site)
                 && let Some(finding) = judge(ctx, function, site, started)
             {
                 ctx.report(function, finding, found);
@@ -176,12 +176,19 @@ fn is_test(ctx: &Context<'_>, function: FunctionId) -> bool {
 }
 
 /// What a call starts, for messages, when nobody but its caller has it.
-fn started(ctx: &Context<'_>, site: &Site) -> Option<&'static str> {
+fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<&'static str> {
     if let Some(model) = ctx.program.model_of(site.callee) {
+        if is_running_already(ctx, function, site) {
+            return None;
+        }
         return match model.spawns {
             Some(Spawns::Task) if !model.keeps => Some("task"),
-            None if model.joins.is_some() && !model.is_async => Some("future of the gathered tasks"),
-            Some(Spawns::OtherLoop) if !model.keeps => Some("future of the other loop's coroutine"),
+            None if model.joins.is_some() && !model.is_async && model.blocks.is_none() => {
+                Some("future of the gathered tasks")
+            }
+            Some(Spawns::OtherLoop) if !model.keeps && !handles_its_errors(ctx, function, site) => {
+                Some("future of the other loop's coroutine")
+            }
             _ => None,
         };
     }
@@ -189,6 +196,26 @@ fn started(ctx: &Context<'_>, site: &Site) -> Option<&'static str> {
         Type::Function(target) | Type::Method(target, _) if hands_out_its_task(ctx, target) => Some("task"),
         _ => None,
     }
+}
+
+/// The coroutine that is started has handlers of its own, and the other loop's transports hold it.
+fn handles_its_errors(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    let Some(first) = ctx.evaluator.args(site.call).first() else { return false };
+    let started = ctx.program.sites(ctx.function_ref(function)).iter().find(|other| other.call == first.value);
+    match started.map(|started| started.callee) {
+        Some(Type::Function(target) | Type::Method(target, _)) => {
+            ctx.program.function(target).events.iter().any(|event| matches!(event, Event::Handler(_)))
+        }
+        _ => false,
+    }
+}
+
+/// `ensure_future(task)`: what is given runs already, and somebody has it.
+fn is_running_already(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    let Some(first) = ctx.evaluator.args(site.call).first() else { return false };
+    let value = ctx.evaluator.eval(function, first.value);
+    matches!(value, Type::ExternalInstance(path, _)
+        if matches!(ctx.program.models().kind(path), Some(ClassKind::Task | ClassKind::Future)))
 }
 
 /// A plain function of the program all of whose results are tasks that it has just started and keeps nowhere.

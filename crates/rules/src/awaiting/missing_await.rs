@@ -352,6 +352,8 @@ fn used_as_value(callee: &str, misuse: Misuse) -> String {
         Misuse::Argument => format!("{given}: it is passed where the result is wanted"),
         Misuse::Return => format!("{given}: it is returned where the result is declared"),
         Misuse::Count => format!("{given}: it has no length"),
+        Misuse::Call => format!("{given}: calling it raises TypeError"),
+        Misuse::Presence => format!("{given}: it is never `None`"),
         Misuse::Match => format!("{given}: no pattern of the result's shape matches it"),
         Misuse::Raise => format!("{given}: raising it raises TypeError"),
     }

@@ -196,17 +196,34 @@ fn may_be_required(program: &Program, function: FunctionRef, uses: &AsyncUses) -
         || name.starts_with("test_")
         || uses.is_agreed_name(body.name)
         || does_nothing(program, function)
+        || has_plain_twin(program, function)
         || crate::looping::is_test_module(program.module(function.file).name.as_str())
         || needs_loop(program, function)
         || is_held_up(program, function)
         || belongs_to_interface(program, function)
 }
 
+/// `aget` or `get_async` beside `get`: one of a pair that offers both ways on purpose.
+fn has_plain_twin(program: &Program, function: FunctionRef) -> bool {
+    let module = program.module(function.file);
+    let body = program.function(function);
+    let name = body.name.as_str();
+    let twins = [name.strip_prefix('a'), name.strip_suffix("_async"), name.strip_prefix("async_")];
+    let is_twin = |other: &racewalk_ir::Function| {
+        other.class == body.class && !other.is_async && twins.contains(&Some(other.name.as_str()))
+    };
+    module.functions.iter().any(is_twin)
+}
+
 /// It calls nothing and changes nothing: a placeholder, or a hook's default.
 fn does_nothing(program: &Program, function: FunctionRef) -> bool {
     let acts =
         |event: &Event| matches!(event, Event::Call(_) | Event::WritePlace(..) | Event::Modify(_) | Event::Define(_));
-    !program.function(function).events.iter().any(acts)
+    let body = program.function(function);
+    let only_raises = matches!(body.events.last(), Some(Event::Raise(Some(_))))
+        && body.events.iter().filter(|event| matches!(event, Event::Call(_))).count() <= 1
+        && body.return_values.is_empty();
+    only_raises || !body.events.iter().any(acts)
 }
 
 /// A decorator that only says how a method is bound.

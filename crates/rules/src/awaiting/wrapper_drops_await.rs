@@ -180,6 +180,13 @@ fn hands_out_from_block(ctx: &Context<'_>, function: FunctionId, found: &mut Vec
             continue;
         }
         let Some(around) = block_around(ctx, function, site.call) else { continue };
+        let gives_values_too = || {
+            let values = &ctx.module.function(function).return_values;
+            values.iter().any(|value| !matches!(ctx.evaluator.eval(function, *value), Type::Coroutine(_)))
+        };
+        if around == "`try`" && (handles_itself(ctx, site.callee) || gives_values_too()) {
+            continue;
+        }
         let callee = ctx.program.callee_text(ctx.file, site.call);
         let message = format!(
             "this {around} is left before the coroutine that `{callee}()` gives has run: it sees neither its errors nor its \
@@ -190,6 +197,16 @@ fn hands_out_from_block(ctx: &Context<'_>, function: FunctionId, found: &mut Vec
             .help(format!("make `{name}` an `async def` and `return await {callee}(…)`"))
             .shape(around);
         ctx.report(function, finding, found);
+    }
+}
+
+/// The async function has a guarded block of its own: its twin's is for the plain way.
+fn handles_itself(ctx: &Context<'_>, callee: Type) -> bool {
+    match callee {
+        Type::Function(target) | Type::Method(target, _) => {
+            ctx.program.function(target).events.iter().any(|event| matches!(event, Event::Handler(_)))
+        }
+        _ => false,
     }
 }
 

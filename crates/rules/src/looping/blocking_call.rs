@@ -192,6 +192,7 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let first = sinks.partition_point(|sink| sink.function < this);
     let own: Vec<&Sink> = sinks[first..].iter().take_while(|sink| sink.function == this).collect();
     let mut touches_files = false;
+    let mut reported: Vec<(String, usize)> = Vec::new();
     for sink in &own {
         let SinkKind::Blocks(blocks) = sink.kind else { continue };
         // Opening a file and reading it is one piece of work, and so is a chain of calls on one line.
@@ -199,8 +200,14 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
         if is_again || own.iter().any(|other| is_receiver_of(ctx, other.site, sink.site)) {
             continue;
         }
+        let blocker = blocker_name(ctx, sink);
+        if let Some((_, first)) = reported.iter().find(|(known, _)| *known == blocker) {
+            found[*first].related.push((ctx.place(sink.site), "and here".to_owned()));
+            continue;
+        }
         let finding = describe(ctx, function, sink.site, None, sink, blocks);
         let finding = finding.confidence(confidence(ctx, function, blocks, true));
+        reported.push((blocker, found.len()));
         ctx.report(function, finding, found);
     }
 }
@@ -246,12 +253,12 @@ fn by_name(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
 /// `…_sync`, but for names in which "sync" is what is done.
 fn says_synchronous(name: &str) -> bool {
     let Some(rest) = name.strip_suffix("_sync") else { return false };
-    let last = rest.rsplit('_').next().unwrap_or(rest);
+    let (first, last) = (rest.split('_').next().unwrap_or(rest), rest.rsplit('_').next().unwrap_or(rest));
     let does_sync = [
         "is", "needs", "should", "has", "to", "on", "trigger", "start", "stop", "schedule", "request", "force",
         "enable", "disable", "data", "full", "last", "initial", "make", "no",
     ];
-    !does_sync.contains(&last)
+    !does_sync.contains(&first) && !does_sync.contains(&last)
 }
 
 fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
@@ -275,7 +282,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
             let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
             let mut sure = confidence(ctx, function, blocks, false);
-            if step.distance > FARTHEST {
+            if step.distance > FARTHEST || crate::looping::is_decided_by_argument(ctx, steps, edge.target) {
                 sure = Confidence::Possible;
             }
             if edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, step)| step.is_override) {

@@ -186,18 +186,15 @@ fn judge(ctx: &Context<'_>, home: Home) -> Option<Finding> {
 
 /// Two uses on different loops of one process, or one on a loop that is made again and again.
 fn on_two_loops<'c>(ctx: &Context<'_>, class: Name, uses: &[Use<'c>]) -> Option<(Use<'c>, Option<Use<'c>>)> {
+    // A client under a loop for each call is the matter of `loop/loop-per-call`.
+    let is_primitive = is_primitive(ctx.program, class);
+    let uses: Vec<Use<'c>> = uses.iter().filter(|one| is_primitive || !one.run.often).copied().collect();
     let pair = uses.iter().find_map(|one| {
         let other = uses.iter().find(|other| are_in_one_process(ctx, one.run, other.run))?;
-        Some((*one, Some(*other)))
+        let waits = may_wait(ctx, class, one.run) || may_wait(ctx, class, other.run);
+        waits.then_some((*one, Some(*other)))
     });
-    if pair
-        .is_some_and(|(one, other)| may_wait(ctx, class, one.run) || other.is_some_and(|o| may_wait(ctx, class, o.run)))
-    {
-        return pair;
-    }
-    // A client under a loop for each call is the matter of `loop/loop-per-call`.
-    let again = uses.iter().find(|one| one.run.often && may_wait(ctx, class, one.run));
-    again.filter(|_| is_primitive(ctx.program, class)).map(|one| (*one, None))
+    pair.or_else(|| uses.iter().find(|one| one.run.often && may_wait(ctx, class, one.run)).map(|one| (*one, None)))
 }
 
 /// A use on the loops of several threads that share the primitive.

@@ -11,9 +11,10 @@ use crate::context::Context;
 use crate::homes::Home;
 use crate::runs::{Run, is_primitive};
 use crate::threads::asks_for_loop;
-use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Name};
-use racewalk_link::{FileId, FunctionRef};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Name};
+use racewalk_link::{FileId, FunctionRef, Step};
 use racewalk_models::{ClassKind, Runs};
+use rustc_hash::FxHashMap;
 
 /// The function's body runs in the thread of a running event loop: it is a coroutine function, a plain handler that its
 /// framework calls there, or a notebook's top level.
@@ -22,8 +23,14 @@ fn runs_on_loop(ctx: &Context<'_>, function: FunctionId) -> bool {
     match (body.kind, ctx.program.entry_runs(ctx.function_ref(function))) {
         (FunctionKind::Module, _) => ctx.module.own_loop,
         (_, Some((_, runs))) => runs == Runs::Loop,
-        _ => body.is_async,
+        _ => body.is_async && !is_only_offloaded(ctx, function),
     }
+}
+
+/// All that anybody does with the coroutine function is to hand it to a thread, where its body never runs.
+fn is_only_offloaded(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let callers = ctx.program.summaries.callers.get(&ctx.function_ref(function));
+    callers.is_some_and(|callers| callers.iter().all(|(.., how)| *how == racewalk_link::How::Offloads))
 }
 
 /// Somebody who uses or sets what is kept there asks which loop runs, and so can keep the objects of different loops
@@ -82,4 +89,56 @@ pub(crate) fn is_test_module(name: &str) -> bool {
 pub(crate) fn is_side_module(name: &str) -> bool {
     let side = ["examples", "example", "cookbook", "docs", "doc", "scripts", "notebooks", "benchmarks", "playground"];
     is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
+}
+
+/// Some helper on the way leaves before it goes on, depending on what it was given: whether this caller gets to the sink
+/// is not in the code that is looked at.
+pub(crate) fn is_decided_by_argument(
+    ctx: &Context<'_>,
+    steps: &FxHashMap<FunctionRef, Step>,
+    target: FunctionRef,
+) -> bool {
+    let chain = ctx.program.chain(steps, target);
+    chain.iter().any(|(function, step)| leaves_early(ctx, *function, step.site))
+}
+
+/// `if param is None: return` (or raise) before the site.
+fn leaves_early(ctx: &Context<'_>, function: FunctionRef, site: ExprId) -> bool {
+    let module = ctx.program.module(function.file);
+    let mut conditions = Vec::new();
+    for event in &ctx.program.function(function).events {
+        match *event {
+            Event::Branch(condition) => conditions.push(condition),
+            Event::Arm(_) => {
+                if let Some(innermost) = conditions.last_mut() {
+                    *innermost = None;
+                }
+            }
+            Event::EndBranch(_) => {
+                conditions.pop();
+            }
+            Event::Return(_) | Event::Raise(_) => {
+                if let [Some(condition)] = conditions.as_slice()
+                    && is_about_param(module, *condition)
+                {
+                    return true;
+                }
+            }
+            Event::Call(call) | Event::ReadPlace(call) | Event::Enter(_, call) if call == site => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The condition looks at a parameter alone: `p`, `not p`, `p is None`.
+fn is_about_param(module: &racewalk_ir::Module, condition: ExprId) -> bool {
+    match module.expr(condition) {
+        Expr::Name(_, racewalk_ir::Defs::One(binding)) => {
+            matches!(module.bindings[binding.index()].kind, racewalk_ir::BindingKind::Param(_))
+        }
+        Expr::Not(inner) => is_about_param(module, inner),
+        Expr::Identity(list) => module.list(list).first().is_some_and(|first| is_about_param(module, *first)),
+        _ => false,
+    }
 }

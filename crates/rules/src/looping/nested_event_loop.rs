@@ -130,7 +130,7 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::looping::runs_on_loop;
+use crate::looping::{is_decided_by_argument, runs_on_loop};
 use crate::rule::{Question, Rule};
 use racewalk_ir::{ExprId, FunctionId};
 use racewalk_link::{FunctionRef, How, Sink, SinkKind};
@@ -198,6 +198,9 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
         let by_override = ctx.program.chain(&summaries.starts_loop, edge.target).iter().any(|(_, s)| s.is_override);
         if edge.is_override || by_override {
             finding = finding.confidence(Confidence::Likely);
+        }
+        if is_decided_by_argument(ctx, &summaries.starts_loop, edge.target) {
+            finding = finding.confidence(Confidence::Possible);
         }
         ctx.report(function, finding, found);
     }

@@ -1,0 +1,108 @@
+//! Declarations of one function for different arguments: which of them a call may mean.
+//!
+//! Only what can be read off the call decides: how many arguments it has, their names, and literals where a declaration
+//! asks for one. That is how one function declares its plain and its asynchronous form.
+
+use crate::eval::Evaluator;
+use crate::types::FunctionRef;
+use racewalk_ir::{Arg, ArgKind, BindingKind, Expr, ExprId, Function, FunctionId, Literal, Module, Param, ParamKind};
+
+impl Evaluator<'_> {
+    /// The declarations that this call of an implementation may mean; none when the function is declared once.
+    pub(crate) fn overloads(&self, implementation: FunctionRef, is_bound: bool, call: ExprId) -> Vec<FunctionRef> {
+        let module = &self.linked.modules[implementation.file.index()];
+        let args = self.args(call);
+        let is_spread = |arg: &Arg| matches!(arg.kind, ArgKind::Spread | ArgKind::SpreadNamed);
+        if is_declaration(module, implementation.id) || args.iter().any(is_spread) {
+            return Vec::new();
+        }
+        let skipped = usize::from(is_bound && module.function(implementation.id).class.is_some());
+        let fitting = declarations(module, implementation.id)
+            .filter(|id| self.fits(module, module.function(*id), skipped, args))
+            .map(|id| FunctionRef { file: implementation.file, id });
+        fitting.collect()
+    }
+
+    fn fits(&self, module: &Module, declared: &Function, skipped: usize, args: &[Arg]) -> bool {
+        let params = declared.params.get(skipped..).unwrap_or_default();
+        let mut given = vec![None; params.len()];
+        let mut position = 0;
+        for arg in args {
+            let at = match arg.kind {
+                ArgKind::Named(name) => params.iter().position(|param| param.name == name && takes_name(param)),
+                _ => {
+                    position += 1;
+                    Some(position - 1).filter(|at| params.get(*at).is_some_and(takes_position))
+                }
+            };
+            match at {
+                Some(at) => given[at] = Some(arg.value),
+                None if params.iter().any(|param| swallows(param, arg.kind)) => {}
+                None => return false,
+            }
+        }
+        params.iter().zip(given).all(|(param, given)| match given {
+            Some(value) => self.agrees(module, param, value),
+            None => param.default.is_some() || matches!(param.kind, ParamKind::Rest | ParamKind::RestNamed),
+        })
+    }
+
+    /// The argument may be what the declaration asks for; where that is a literal, it must be one that is given.
+    fn agrees(&self, module: &Module, param: &Param, given: ExprId) -> bool {
+        let wanted = param.annotation.map(|annotation| literals(module, annotation)).unwrap_or_default();
+        match self.module.expr(given) {
+            Expr::Literal(literal) => wanted.is_empty() || wanted.contains(&literal),
+            _ => wanted.is_empty(),
+        }
+    }
+}
+
+/// The declarations before an implementation, in source order.
+fn declarations(module: &Module, implementation: FunctionId) -> impl Iterator<Item = FunctionId> + '_ {
+    let body = module.function(implementation);
+    let scope = body.parent.map(|parent| module.function(parent));
+    let symbol = scope.and_then(|scope| Some(&scope.symbols[scope.symbol(body.name)?.index()]));
+    let bindings = symbol.map(|symbol| symbol.bindings.as_slice()).filter(|bindings| bindings.len() > 1);
+    bindings.unwrap_or_default().iter().filter_map(move |binding| match module.bindings[binding.index()].kind {
+        BindingKind::Function(id) if id != implementation && is_declaration(module, id) => Some(id),
+        _ => None,
+    })
+}
+
+fn is_declaration(module: &Module, id: FunctionId) -> bool {
+    module.function(id).decorators.iter().any(|decorator| {
+        matches!(module.expr(*decorator), Expr::Name(name, _) | Expr::Attr(_, name) if name.as_str() == "overload")
+    })
+}
+
+/// The values in `Literal[…]`; none for any other annotation.
+fn literals(module: &Module, annotation: ExprId) -> Vec<Literal> {
+    let Expr::Subscript(base, key) = module.expr(annotation) else { return Vec::new() };
+    let is_literal =
+        matches!(module.expr(base), Expr::Name(name, _) | Expr::Attr(_, name) if name.as_str() == "Literal");
+    let members = match module.expr(key) {
+        _ if !is_literal => return Vec::new(),
+        Expr::Tuple(list) => module.list(list).to_vec(),
+        _ => vec![key],
+    };
+    let value = |member: ExprId| match module.expr(member) {
+        Expr::Literal(literal) => Some(literal),
+        _ => None,
+    };
+    members.into_iter().filter_map(value).collect()
+}
+
+fn takes_name(param: &Param) -> bool {
+    matches!(param.kind, ParamKind::Normal | ParamKind::Named)
+}
+
+fn takes_position(param: &Param) -> bool {
+    matches!(param.kind, ParamKind::Positional | ParamKind::Normal)
+}
+
+fn swallows(param: &Param, kind: ArgKind) -> bool {
+    match kind {
+        ArgKind::Named(_) => param.kind == ParamKind::RestNamed,
+        _ => param.kind == ParamKind::Rest,
+    }
+}
