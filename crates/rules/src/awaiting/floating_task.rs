@@ -286,7 +286,7 @@ fn watched_only(ctx: &Context<'_>, function: FunctionId, call: ExprId, started: 
     }
     let all_watch = !reads.is_empty() && reads.iter().all(|(_, read)| is_watched(ctx, *read));
     let is_local = bound.owner == function && ctx.captures_of(function, name).is_empty() && function != FunctionId(0);
-    (all_watch && is_local).then(|| format!("the {started} in `{name}` is given a done-callback and kept nowhere"))
+    (all_watch && is_local).then(|| format!("the {started} in `{name}` is looked at once and kept nowhere"))
 }
 
 /// The body suspends after the call: its frame holds the local for as long as it waits.
@@ -296,9 +296,10 @@ fn goes_on_waiting(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> boo
     after.into_iter().any(|event| matches!(event, Event::Suspend(..)))
 }
 
-/// `value.add_done_callback(…)`
+/// `value.add_done_callback(…)`, `value.get_name()`: looked at, and not kept by it.
 fn is_watched(ctx: &Context<'_>, value: ExprId) -> bool {
     let Some(member) = ctx.module.parent(value) else { return false };
-    matches!(ctx.module.expr(member), Expr::Attr(_, name) if name.as_str() == "add_done_callback")
+    matches!(ctx.module.expr(member), Expr::Attr(_, name)
+        if matches!(name.as_str(), "add_done_callback" | "get_name" | "set_name" | "done" | "cancelled"))
         && ctx.module.role(member) == Role::Callee
 }

@@ -118,7 +118,7 @@ fn leaves_early(ctx: &Context<'_>, function: FunctionRef, site: ExprId) -> bool 
                 conditions.pop();
             }
             Event::Return(_) | Event::Raise(_) => {
-                if let [Some(condition)] = conditions.as_slice()
+                if let Some(Some(condition)) = conditions.last()
                     && is_about_param(module, *condition)
                 {
                     return true;
