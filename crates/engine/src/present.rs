@@ -186,7 +186,10 @@ impl<'a> View<'a> {
     }
 
     fn findings(&self, found: Vec<Raw>) -> Vec<Finding> {
-        let mut drafts: Vec<Draft<'a>> = found.into_par_iter().map(|raw| self.draft(raw)).collect();
+        let rules: FxHashMap<_, _> = found.iter().map(|raw| (raw.rule.name, raw.rule)).collect();
+        let hides: FxHashMap<_, _> = rules.into_iter().map(|(name, rule)| (name, why_it_hides(rule))).collect();
+        let hides = |rule: &racewalk_rules::Rule| hides[rule.name].clone();
+        let mut drafts: Vec<Draft<'a>> = found.into_par_iter().map(|raw| self.draft(raw, &hides)).collect();
         drafts.sort_by(|a, b| order(&a.finding).cmp(&order(&b.finding)));
         let mut ordinals: FxHashMap<[String; 4], usize> = FxHashMap::default();
         let mut finish = |draft: Draft<'a>| {
@@ -200,7 +203,7 @@ impl<'a> View<'a> {
         drafts.into_iter().map(&mut finish).collect()
     }
 
-    fn draft(&self, raw: Raw) -> Draft<'a> {
+    fn draft(&self, raw: Raw, hides: &impl Fn(&racewalk_rules::Rule) -> String) -> Draft<'a> {
         let (range, cell) = self.range(raw.at);
         let file = self.file(raw.at.file);
         let finding = Finding {
@@ -215,7 +218,7 @@ impl<'a> View<'a> {
             cluster: cluster(raw.rule.name, if raw.cluster.is_empty() { &raw.shape } else { &raw.cluster }),
             reached_from: raw.reached_from,
             message: raw.message,
-            why_it_hides: if raw.why_it_hides.is_empty() { why_it_hides(raw.rule) } else { raw.why_it_hides },
+            why_it_hides: if raw.why_it_hides.is_empty() { hides(raw.rule) } else { raw.why_it_hides },
             help: raw.help,
             notes: raw.notes.into_iter().map(|(kind, message)| Note { kind: kind.to_owned(), message }).collect(),
             related: raw.related.into_iter().map(|(place, message)| self.related(place, message)).collect(),

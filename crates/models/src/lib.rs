@@ -9,6 +9,7 @@ pub use type_spec::TypeSpec;
 use racewalk_ir::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::Library;
+use std::sync::OnceLock;
 
 /// A model file that is compiled in: language, import roots, path for messages, content as JSON.
 type Builtin = (&'static str, &'static [&'static str], &'static str, &'static str);
@@ -25,9 +26,16 @@ pub struct Models {
     classes: FxHashMap<Name, Class>,
     methods: FxHashMap<(Name, Name), Call>,
     attributes: FxHashMap<(Name, Name), TypeSpec>,
-    bases: FxHashMap<Name, Vec<Name>>,
+    bases: FxHashMap<Name, Bases>,
     values: FxHashMap<Name, TypeSpec>,
-    aliases: FxHashMap<Name, Name>,
+    aliases: FxHashMap<&'static str, Name>,
+}
+
+/// The bases of a class, and all of its ancestors once somebody has asked for them.
+#[derive(Debug, Default)]
+struct Bases {
+    direct: Vec<Name>,
+    ancestors: OnceLock<Vec<Name>>,
 }
 
 impl Models {
@@ -58,28 +66,29 @@ impl Models {
     fn add(&mut self, library: Library) {
         self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
         self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));
-        self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from), Name::new(to))));
+        self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from).as_str(), Name::new(to))));
         for (path, mut class) in library.class {
             let name = Name::new(&path);
             let methods = std::mem::take(&mut class.method);
             self.methods.extend(methods.into_iter().map(|(method, call)| ((name, Name::new(&method)), call)));
             let attributes = std::mem::take(&mut class.attribute);
             self.attributes.extend(attributes.into_iter().map(|(member, spec)| ((name, Name::new(&member)), spec)));
-            self.bases.insert(name, class.bases.iter().map(|base| Name::new(base)).collect());
+            let direct = class.bases.iter().map(|base| Name::new(base)).collect();
+            self.bases.insert(name, Bases { direct, ancestors: OnceLock::new() });
             self.classes.insert(name, class);
         }
     }
 
     /// The path under which the models know what this path names.
     pub fn canonical(&self, path: Name) -> Name {
-        if let Some(known) = self.aliases.get(&path) {
+        let text = path.as_str();
+        if let Some(known) = self.aliases.get(text) {
             return *known;
         }
         // An alias of a module stands for everything beneath it.
-        let text = path.as_str();
         let mut end = text.len();
         while let Some(dot) = text[..end].rfind('.') {
-            if let Some(known) = self.aliases.get(&Name::new(&text[..dot])) {
+            if let Some(known) = self.aliases.get(&text[..dot]) {
                 return Name::new(&format!("{known}{}", &text[dot..]));
             }
             end = dot;
@@ -104,17 +113,29 @@ impl Models {
 
     /// The class and its bases, nearest first.
     pub fn ancestry(&self, class: Name) -> Vec<Name> {
+        std::iter::once(class).chain(self.ancestors(class).iter().copied()).collect()
+    }
+
+    fn ancestors(&self, class: Name) -> &[Name] {
+        match self.bases.get(&class) {
+            Some(bases) if !bases.direct.is_empty() => bases.ancestors.get_or_init(|| self.walk(class)),
+            _ => &[],
+        }
+    }
+
+    fn walk(&self, class: Name) -> Vec<Name> {
         let mut found = vec![class];
         let mut next = 0;
         while let Some(class) = found.get(next).copied() {
-            let bases = self.bases.get(&class).into_iter().flatten().map(|base| self.canonical(*base));
-            for base in bases.collect::<Vec<_>>() {
+            let bases = self.bases.get(&class).into_iter().flat_map(|bases| &bases.direct);
+            for base in bases.map(|base| self.canonical(*base)) {
                 if !found.contains(&base) {
                     found.push(base);
                 }
             }
             next += 1;
         }
+        found.remove(0);
         found
     }
 
@@ -134,13 +155,7 @@ impl Models {
     }
 
     fn first<T>(&self, class: Name, ask: impl Fn(Name) -> Option<T>) -> Option<T> {
-        if let Some(found) = ask(class) {
-            return Some(found);
-        }
-        if self.bases.get(&class).is_none_or(Vec::is_empty) {
-            return None;
-        }
-        self.ancestry(class).into_iter().skip(1).find_map(ask)
+        ask(class).or_else(|| self.ancestors(class).iter().find_map(|ancestor| ask(*ancestor)))
     }
 
     /// What the class is to the analysis.

@@ -320,6 +320,7 @@ fn unawaited_in_async(
         let finding = Finding::new(&RULE, ctx.place(call), ctx.symbol(wrapper), message)
             .help(format!("iterate in the wrapper: `async for item in {name}(…): yield item`"))
             .confidence(Confidence::Likely)
+            .related(ctx.at(ctx.module.function(wrapper).name_span), "this wrapper is `async` and no generator")
             .shape("returns generator");
         return Some(finding);
     }
