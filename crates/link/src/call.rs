@@ -172,8 +172,8 @@ impl Evaluator<'_> {
         let body = self.linked.modules[function.file.index()].function(function.id);
         let returns = self.returns(function);
         if matches!(returns, Type::Union(_) | Type::Unknown(_))
-            && let Some((_, expr)) = call
-            && let declared = self.overloads(function, receiver.is_some(), expr)
+            && let Some((caller, expr)) = call
+            && let declared = self.overloads(function, receiver.is_some(), caller, expr)
             && !declared.is_empty()
         {
             return Type::union(declared.into_iter().map(|one| self.call_function(one, receiver, call)));

@@ -164,7 +164,7 @@ fn effect_of_object(module: &Module, decorator: FunctionId, value: ExprId) -> Op
         _ => None,
     })?;
     let is_call = |function: &&Function| function.class == Some(class) && function.name.as_str() == "__call__";
-    let call = module.functions.iter().filter(is_call).next_back()?;
+    let call = module.functions.iter().rfind(is_call)?;
     let receiver = call.params.first()?.name;
     let kept = |value: &ExprId| match module.expr(*value) {
         Expr::Call(callee, _) => is_own_field(module, callee, receiver),

@@ -1,15 +1,21 @@
 //! Declarations of one function for different arguments: which of them a call may mean.
 //!
-//! Only what can be read off the call decides: how many arguments it has, their names, and literals where a declaration
-//! asks for one. That is how one function declares its plain and its asynchronous form.
+//! What decides: how many arguments the call has, their names, literals where a declaration asks for one, and classes
+//! where both sides are known. That is how one function declares its plain and its asynchronous form.
 
 use crate::eval::Evaluator;
-use crate::types::FunctionRef;
-use racewalk_ir::{Arg, ArgKind, BindingKind, Expr, ExprId, Function, FunctionId, Literal, Module, Param, ParamKind};
+use crate::types::{ClassRef, FunctionRef, Type};
+use racewalk_ir::{Arg, ArgKind, BindingKind, Expr, ExprId, FunctionId, Literal, Module, Param, ParamKind};
 
 impl Evaluator<'_> {
     /// The declarations that this call of an implementation may mean; none when the function is declared once.
-    pub(crate) fn overloads(&self, implementation: FunctionRef, is_bound: bool, call: ExprId) -> Vec<FunctionRef> {
+    pub(crate) fn overloads(
+        &self,
+        implementation: FunctionRef,
+        is_bound: bool,
+        caller: FunctionId,
+        call: ExprId,
+    ) -> Vec<FunctionRef> {
         let module = &self.linked.modules[implementation.file.index()];
         let args = self.args(call);
         let is_spread = |arg: &Arg| matches!(arg.kind, ArgKind::Spread | ArgKind::SpreadNamed);
@@ -17,14 +23,15 @@ impl Evaluator<'_> {
             return Vec::new();
         }
         let skipped = usize::from(is_bound && module.function(implementation.id).class.is_some());
+        let there = Evaluator::new(self.linked, implementation.file);
         let fitting = declarations(module, implementation.id)
-            .filter(|id| self.fits(module, module.function(*id), skipped, args))
+            .filter(|id| self.fits(caller, args, &there, *id, skipped))
             .map(|id| FunctionRef { file: implementation.file, id });
         fitting.collect()
     }
 
-    fn fits(&self, module: &Module, declared: &Function, skipped: usize, args: &[Arg]) -> bool {
-        let params = declared.params.get(skipped..).unwrap_or_default();
+    fn fits(&self, caller: FunctionId, args: &[Arg], there: &Evaluator<'_>, id: FunctionId, skipped: usize) -> bool {
+        let params = there.module.function(id).params.get(skipped..).unwrap_or_default();
         let mut given = vec![None; params.len()];
         let mut position = 0;
         for arg in args {
@@ -41,19 +48,40 @@ impl Evaluator<'_> {
                 None => return false,
             }
         }
-        params.iter().zip(given).all(|(param, given)| match given {
-            Some(value) => self.agrees(module, param, value),
-            None => param.default.is_some() || matches!(param.kind, ParamKind::Rest | ParamKind::RestNamed),
+        params.iter().zip(given).all(|(param, given)| match (given, param.annotation) {
+            (Some(value), Some(annotation)) => self.agrees(caller, value, there, id, annotation),
+            (Some(_), None) => true,
+            (None, _) => param.default.is_some() || matches!(param.kind, ParamKind::Rest | ParamKind::RestNamed),
         })
     }
 
-    /// The argument may be what the declaration asks for; where that is a literal, it must be one that is given.
-    fn agrees(&self, module: &Module, param: &Param, given: ExprId) -> bool {
-        let wanted = param.annotation.map(|annotation| literals(module, annotation)).unwrap_or_default();
-        match self.module.expr(given) {
-            Expr::Literal(literal) => wanted.is_empty() || wanted.contains(&literal),
-            _ => wanted.is_empty(),
+    /// The argument may be what the declaration asks for: one of its literals, or an instance of its class.
+    fn agrees(
+        &self,
+        caller: FunctionId,
+        given: ExprId,
+        there: &Evaluator<'_>,
+        declared: FunctionId,
+        annotation: ExprId,
+    ) -> bool {
+        let wanted = literals(there.module, annotation);
+        if !wanted.is_empty() {
+            return matches!(self.module.expr(given), Expr::Literal(literal) if wanted.contains(&literal));
         }
+        let wanted = there.annotation(there.annotation_scope(declared), annotation).without_none();
+        match (wanted, self.eval(caller, given).without_none()) {
+            (Type::Instance(wanted, _), Type::Instance(given, _)) => self.may_be(given, wanted),
+            _ => true,
+        }
+    }
+
+    /// The class inherits from the other, or might: a base is not known, or the other asks for a shape only.
+    fn may_be(&self, class: ClassRef, other: ClassRef) -> bool {
+        let slots = |class: ClassRef| &self.linked.slots[class.file.index()].classes[class.id.index()];
+        let is_shape = |base: &Type| matches!(base, Type::External(path) if path.last_segment() == "Protocol");
+        slots(class).has_unknown_base
+            || slots(class).lineage.iter().any(|(base, _)| *base == Type::Class(other))
+            || slots(other).lineage.iter().any(|(base, _)| is_shape(base))
     }
 }
 
