@@ -32,6 +32,10 @@ pub struct Sink {
     pub callee: Type,
     /// What it does.
     pub kind: SinkKind,
+    /// It stands in a handler: a last resort.
+    pub is_fallback: bool,
+    /// It waits for another thread, and no longer than it says.
+    pub is_bounded: bool,
 }
 
 /// The next step from a function towards its nearest sink.
@@ -135,6 +139,8 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
                 sinks.extend(sink_at(program, function, site.call, site.callee));
             }
         }
+        let first = sinks.iter().position(|sink| sink.function == function).unwrap_or(sinks.len());
+        mark_fallbacks(&module.functions[id].events, &mut sinks[first..]);
         for event in &module.functions[id].events {
             let (entered, iterated) = match event {
                 Event::Enter(racewalk_ir::ScopeKind::Plain, context) => (Some(*context), None),
@@ -151,7 +157,14 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
             });
             if let Some(blocks) = blocks {
                 let site = entered.or(iterated).expect("one of the two is there");
-                sinks.push(Sink { function, site, callee: value, kind: SinkKind::Blocks(blocks) });
+                sinks.push(Sink {
+                    function,
+                    site,
+                    callee: value,
+                    kind: SinkKind::Blocks(blocks),
+                    is_fallback: false,
+                    is_bounded: false,
+                });
             }
         }
     }
@@ -175,7 +188,47 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
             _ => None,
         }
     })?;
-    Some(Sink { function, site: call, callee, kind })
+    let is_bounded = kind == SinkKind::Blocks(Blocks::Thread) && has_literal_limit(program.module(function.file), call);
+    Some(Sink { function, site: call, callee, kind, is_fallback: false, is_bounded })
+}
+
+/// Marks the sinks that stand in handlers.
+fn mark_fallbacks(events: &[Event], sinks: &mut [Sink]) {
+    if sinks.is_empty() {
+        return;
+    }
+    let mut in_handler: Vec<bool> = Vec::new();
+    for event in events {
+        match event {
+            Event::Try => in_handler.push(false),
+            Event::Handler(_) | Event::Finally => {
+                if let Some(innermost) = in_handler.last_mut() {
+                    *innermost = matches!(event, Event::Handler(_));
+                }
+            }
+            Event::EndTry => {
+                in_handler.pop();
+            }
+            Event::Call(call) if in_handler.contains(&true) => {
+                for sink in sinks.iter_mut().filter(|sink| sink.site == *call) {
+                    sink.is_fallback = true;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A time limit that is written down as a number.
+fn has_literal_limit(module: &Module, call: ExprId) -> bool {
+    let Expr::Call(_, args) = module.expr(call) else { return false };
+    module.args(args).iter().any(|arg| {
+        let is_limit = match arg.kind {
+            ArgKind::Named(name) => name.as_str() == "timeout",
+            kind => kind == ArgKind::Positional,
+        };
+        is_limit && matches!(module.expr(arg.value), Expr::Literal(Literal::Int(_) | Literal::Number))
+    })
 }
 
 /// The call has an argument with which the callee does not block.

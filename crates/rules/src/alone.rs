@@ -1,4 +1,5 @@
-//! Functions that run only as part of the one task of a program that runs once: a script's `main` and what it awaits.
+//! Functions that run only as part of the one task of a program that runs once, or before and after requests are served: a
+//! script's `main`, a command, a start-up hook, and what they await.
 //!
 //! What holds up the loop there holds up nobody else, as long as nothing is started beside it.
 
@@ -23,12 +24,16 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
             list.push(edge.target);
         }
     }
+    for (function, entry) in &program.entries {
+        match entry.entry.serves {
+            Serves::Command | Serves::Lifespan => roots.push(*function),
+            Serves::Test | Serves::Fixture => {}
+            Serves::Request | Serves::Event | Serves::Tool | Serves::Job => shared.push(*function),
+        }
+    }
     if roots.is_empty() {
         return FxHashSet::default();
     }
-    shared.extend(
-        program.entries.iter().filter(|(_, e)| e.entry.serves != Serves::Command).map(|(function, _)| *function),
-    );
     let called = |function: &FunctionRef| program.summaries.callers.contains_key(function);
     shared.extend(program.functions().filter(|f| program.function(*f).is_async && !called(f) && !roots.contains(f)));
     let shared = closure(program, shared);

@@ -407,7 +407,7 @@ fn confidence(callee: Type) -> Confidence {
 
 fn definition(ctx: &Context<'_>, callee: Type) -> Option<Place> {
     match callee {
-        Type::Function(target) | Type::Method(target, _) => {
+        Type::Function(target) | Type::Method(target, _) if ctx.program.function(target).is_async => {
             let span = ctx.program.function(target).name_span;
             Some(Place { file: target.file, span })
         }

@@ -126,7 +126,7 @@ use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Stub, SuspendKind};
-use racewalk_link::{ClassRef, FunctionRef, How, Program, Type};
+use racewalk_link::{ClassRef, FunctionRef, How, Program, Type, Why};
 use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
 
@@ -197,10 +197,16 @@ fn may_be_required(program: &Program, function: FunctionRef, uses: &AsyncUses) -
         || uses.is_agreed_name(body.name)
         || does_nothing(program, function)
         || has_plain_twin(program, function)
+        || calls_what_is_not_there(program, function)
         || crate::looping::is_test_module(program.module(function.file).name.as_str())
         || needs_loop(program, function)
         || is_held_up(program, function)
         || belongs_to_interface(program, function)
+}
+
+/// It calls a member that a known class does not have: what it lacks may be the await of the one that the class has.
+fn calls_what_is_not_there(program: &Program, function: FunctionRef) -> bool {
+    program.sites(function).iter().any(|site| site.callee == Type::Unknown(Why::Member))
 }
 
 /// `aget` or `get_async` beside `get`: one of a pair that offers both ways on purpose.

@@ -206,7 +206,8 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
             continue;
         }
         let finding = describe(ctx, function, sink.site, None, sink, blocks);
-        let finding = finding.confidence(confidence(ctx, function, blocks, true));
+        let sure = confidence(ctx, function, blocks, true);
+        let finding = finding.confidence(if is_mild(sink) { Confidence::Possible } else { sure });
         reported.push((blocker, found.len()));
         ctx.report(function, finding, found);
     }
@@ -282,7 +283,10 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
             let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
             let mut sure = confidence(ctx, function, blocks, false);
-            if step.distance > FARTHEST || crate::looping::is_decided_by_argument(ctx, steps, edge.target) {
+            if step.distance > FARTHEST
+                || is_mild(sink)
+                || crate::looping::is_decided_by_argument(ctx, steps, edge.target)
+            {
                 sure = Confidence::Possible;
             }
             if edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, step)| step.is_override) {
@@ -292,6 +296,11 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             ctx.report(function, finding, found);
         }
     }
+}
+
+/// A last resort in a handler, or a wait that ends by itself.
+const fn is_mild(sink: &Sink) -> bool {
+    sink.is_fallback || sink.is_bounded
 }
 
 /// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
