@@ -285,7 +285,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let mut sure = confidence(ctx, function, blocks, false);
             if step.distance > FARTHEST
                 || is_mild(sink)
-                || crate::looping::is_decided_by_argument(ctx, steps, edge.target)
+                || crate::looping::is_decided_by_argument(ctx, steps, function, edge.site, edge.target)
             {
                 sure = Confidence::Possible;
             }

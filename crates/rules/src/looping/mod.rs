@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::homes::Home;
 use crate::runs::{Run, is_primitive};
 use crate::threads::asks_for_loop;
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Name};
+use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
 use racewalk_link::{FileId, FunctionRef, Step};
 use racewalk_models::{ClassKind, Runs};
 use rustc_hash::FxHashMap;
@@ -91,21 +91,31 @@ pub(crate) fn is_side_module(name: &str) -> bool {
     is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
 }
 
-/// Some helper on the way leaves before it goes on, depending on what it was given: whether this caller gets to the sink
-/// is not in the code that is looked at.
+/// Some helper on the way leaves before it goes on, depending on a parameter that its caller leaves to its default or hands
+/// on from its own: whether this call gets to the sink is not in the code that is looked at.
 pub(crate) fn is_decided_by_argument(
     ctx: &Context<'_>,
     steps: &FxHashMap<FunctionRef, Step>,
+    function: FunctionId,
+    site: ExprId,
     target: FunctionRef,
 ) -> bool {
-    let chain = ctx.program.chain(steps, target);
-    chain.iter().any(|(function, step)| leaves_early(ctx, *function, step.site))
+    let mut caller = (ctx.function_ref(function), site);
+    for (function, step) in ctx.program.chain(steps, target) {
+        let decided_by = parameters_left_on(ctx, function, step.site);
+        if decided_by.into_iter().any(|position| !is_given(ctx, caller, function, position)) {
+            return true;
+        }
+        caller = (function, step.site);
+    }
+    false
 }
 
-/// `if param is None: return` (or raise) before the site.
-fn leaves_early(ctx: &Context<'_>, function: FunctionRef, site: ExprId) -> bool {
+/// The parameters on which the function leaves before the site: `if param is None: return` (or raise).
+fn parameters_left_on(ctx: &Context<'_>, function: FunctionRef, site: ExprId) -> Vec<usize> {
     let module = ctx.program.module(function.file);
     let mut conditions = Vec::new();
+    let mut found = Vec::new();
     for event in &ctx.program.function(function).events {
         match *event {
             Event::Branch(condition) => conditions.push(condition),
@@ -118,27 +128,41 @@ fn leaves_early(ctx: &Context<'_>, function: FunctionRef, site: ExprId) -> bool 
                 conditions.pop();
             }
             Event::Return(_) | Event::Raise(_) => {
-                if let Some(Some(condition)) = conditions.last()
-                    && is_about_param(module, *condition)
-                {
-                    return true;
-                }
+                found.extend(conditions.last().copied().flatten().and_then(|c| parameter_tested(module, c)));
             }
-            Event::Call(call) | Event::ReadPlace(call) | Event::Enter(_, call) if call == site => return false,
+            Event::Call(call) | Event::ReadPlace(call) | Event::Enter(_, call) if call == site => break,
             _ => {}
         }
     }
-    false
+    found
 }
 
-/// The condition looks at a parameter alone: `p`, `not p`, `p is None`.
-fn is_about_param(module: &racewalk_ir::Module, condition: ExprId) -> bool {
+/// The call passes a value of its own for the parameter: neither nothing, nor `None`, nor what it was given itself.
+fn is_given(ctx: &Context<'_>, caller: (FunctionRef, ExprId), target: FunctionRef, position: usize) -> bool {
+    let module = ctx.program.module(caller.0.file);
+    let Expr::Call(callee, args) = module.expr(caller.1) else { return true };
+    let body = ctx.program.function(target);
+    let param = body.params[position].name;
+    let is_bound = body.class.is_some() && matches!(module.expr(callee), Expr::Attr(..));
+    let at = position - usize::from(is_bound && position > 0);
+    let args = module.args(args);
+    let by_name = args.iter().find(|arg| arg.kind == ArgKind::Named(param));
+    let given = by_name.or_else(|| args.iter().filter(|arg| arg.kind == ArgKind::Positional).nth(at));
+    let Some(given) = given else { return false };
+    !matches!(module.expr(given.value), Expr::Literal(Literal::None | Literal::Bool(_)))
+        && parameter_tested(module, given.value)
+            .is_none_or(|own| ctx.program.function(caller.0).params[own].default.is_none())
+}
+
+/// The parameter that a condition looks at and nothing else: `p`, `not p`, `p is None`.
+fn parameter_tested(module: &racewalk_ir::Module, condition: ExprId) -> Option<usize> {
     match module.expr(condition) {
-        Expr::Name(_, racewalk_ir::Defs::One(binding)) => {
-            matches!(module.bindings[binding.index()].kind, racewalk_ir::BindingKind::Param(_))
-        }
-        Expr::Not(inner) => is_about_param(module, inner),
-        Expr::Identity(list) => module.list(list).first().is_some_and(|first| is_about_param(module, *first)),
-        _ => false,
+        Expr::Name(_, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Param(position) => Some(position as usize),
+            _ => None,
+        },
+        Expr::Not(inner) => parameter_tested(module, inner),
+        Expr::Identity(list) => parameter_tested(module, *module.list(list).first()?),
+        _ => None,
     }
 }

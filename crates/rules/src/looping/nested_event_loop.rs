@@ -199,7 +199,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
         if edge.is_override || by_override {
             finding = finding.confidence(Confidence::Likely);
         }
-        if sink.is_fallback || is_decided_by_argument(ctx, &summaries.starts_loop, edge.target) {
+        if sink.is_fallback || is_decided_by_argument(ctx, &summaries.starts_loop, function, edge.site, edge.target) {
             finding = finding.confidence(Confidence::Possible);
         }
         ctx.report(function, finding, found);
