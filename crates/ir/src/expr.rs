@@ -95,8 +95,8 @@ pub enum Literal {
     Bool(bool),
     /// A whole number that fits; others are `Number`.
     Int(i32),
-    /// Any other number.
-    Number,
+    /// Any other number, in thousandths, as far as that can be told.
+    Number(i32),
     /// A string of text, interned when it is short.
     Str(Name),
     /// A long string, or bytes.

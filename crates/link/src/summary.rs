@@ -34,7 +34,7 @@ pub struct Sink {
     pub kind: SinkKind,
     /// It stands in a handler: a last resort.
     pub is_fallback: bool,
-    /// It waits for another thread, and no longer than it says.
+    /// It waits for another thread, and no longer than it says; or it sleeps for no time worth mentioning.
     pub is_bounded: bool,
 }
 
@@ -188,7 +188,12 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
             _ => None,
         }
     })?;
-    let is_bounded = kind == SinkKind::Blocks(Blocks::Thread) && has_literal_limit(program.module(function.file), call);
+    let module = program.module(function.file);
+    let is_bounded = match kind {
+        SinkKind::Blocks(Blocks::Thread) => has_literal_limit(module, call),
+        SinkKind::Blocks(Blocks::Sleep) => is_nap(module, call),
+        _ => false,
+    };
     Some(Sink { function, site: call, callee, kind, is_fallback: false, is_bounded })
 }
 
@@ -219,6 +224,17 @@ fn mark_fallbacks(events: &[Event], sinks: &mut [Sink]) {
     }
 }
 
+/// A sleep of at most twenty milliseconds.
+fn is_nap(module: &Module, call: ExprId) -> bool {
+    const LONGEST: i32 = 20;
+    let Expr::Call(_, args) = module.expr(call) else { return false };
+    module.args(args).first().is_some_and(|arg| match module.expr(arg.value) {
+        Expr::Literal(Literal::Int(seconds)) => seconds == 0,
+        Expr::Literal(Literal::Number(thousandths)) => thousandths <= LONGEST,
+        _ => false,
+    })
+}
+
 /// A time limit that is written down as a number.
 fn has_literal_limit(module: &Module, call: ExprId) -> bool {
     let Expr::Call(_, args) = module.expr(call) else { return false };
@@ -227,7 +243,7 @@ fn has_literal_limit(module: &Module, call: ExprId) -> bool {
             ArgKind::Named(name) => name.as_str() == "timeout",
             kind => kind == ArgKind::Positional,
         };
-        is_limit && matches!(module.expr(arg.value), Expr::Literal(Literal::Int(_) | Literal::Number))
+        is_limit && matches!(module.expr(arg.value), Expr::Literal(Literal::Int(_) | Literal::Number(_)))
     })
 }
 

@@ -477,8 +477,10 @@ impl Lowerer {
 
 fn number_literal(number: &ast::Number) -> Literal {
     match number {
-        ast::Number::Int(int) => int.as_i32().map_or(Literal::Number, Literal::Int),
-        _ => Literal::Number,
+        ast::Number::Int(int) => int.as_i32().map_or(Literal::Number(i32::MAX), Literal::Int),
+        // The conversion saturates.
+        ast::Number::Float(value) => Literal::Number((value * 1000.0) as i32),
+        ast::Number::Complex { .. } => Literal::Number(i32::MAX),
     }
 }
 

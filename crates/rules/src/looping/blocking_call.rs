@@ -170,8 +170,10 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Helpers between a function and what blocks, beyond which it is likelier than not that the way there is never taken.
+/// Helpers between a function and what blocks, beyond which it is likelier than not that the way there is never taken; less
+/// where one of several overriding methods must be the one that runs.
 const FARTHEST: u16 = 2;
+const FARTHEST_BY_OVERRIDE: u16 = 1;
 
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
@@ -283,19 +285,49 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
             let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
             let mut sure = confidence(ctx, function, blocks, false);
-            if step.distance > FARTHEST
+            let by_override =
+                edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, s)| s.is_override);
+            let farthest = if by_override { FARTHEST_BY_OVERRIDE } else { FARTHEST };
+            if step.distance > farthest
+                || is_mild_through_helpers(ctx, function, edge.site, sink, blocks)
                 || is_mild(sink)
                 || crate::looping::is_decided_by_argument(ctx, steps, function, edge.site, edge.target)
             {
                 sure = Confidence::Possible;
             }
-            if edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, step)| step.is_override) {
+            if by_override {
                 sure = sure.min(Confidence::Likely);
             }
             finding = finding.confidence(sure).severity(Severity::Warning);
             ctx.report(function, finding, found);
         }
     }
+}
+
+/// What a helper does with files is mostly small, unless it is done again and again; and a helper that waits for a thread
+/// mostly waits for one that has finished, unless the wait is for work on a loop, which may be this one.
+fn is_mild_through_helpers(ctx: &Context<'_>, function: FunctionId, site: ExprId, sink: &Sink, blocks: Blocks) -> bool {
+    match blocks {
+        Blocks::Disk => !is_in_loop(ctx, function, site),
+        Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
+            let model = ctx.program.model_of(other.callee);
+            model.is_some_and(|model| model.spawns.is_some() || model.offloads.is_some() || model.runs_loop)
+        }),
+        _ => false,
+    }
+}
+
+fn is_in_loop(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
+    let mut loops = 0;
+    for event in &ctx.module.function(function).events {
+        match event {
+            Event::Loop(_) => loops += 1,
+            Event::EndLoop => loops -= 1,
+            Event::Call(call) | Event::ReadPlace(call) if *call == site => return loops > 0,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A last resort in a handler, or a wait that ends by itself.
