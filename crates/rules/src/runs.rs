@@ -82,6 +82,10 @@ impl Runs {
         let mut current = run.reached.get(&function).copied().flatten();
         while let Some((from, site)) = current {
             route.push((from, site));
+            // The work may call its way back to the function that starts it: the start ends the route all the same.
+            if from == run.host && run.given.contains(&site) {
+                break;
+            }
             current = run.reached.get(&from).copied().flatten();
         }
         route.reverse();
