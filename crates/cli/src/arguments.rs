@@ -92,7 +92,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<FailOn>,
 
-    /// Read signatures of installed packages from this virtual environment
+    /// The project's virtual environment (its packages are not read yet: models stand for libraries)
     #[arg(long, value_name = "PATH")]
     pub(crate) python: Option<PathBuf>,
 
