@@ -192,7 +192,13 @@ impl Search<'_> {
             let found = walk(self.disk, path, None, self.exclude);
             self.take(path, found, &root, true);
         } else {
-            let found = Found { files: vec![path.to_owned()], ..Found::default() };
+            let found = match other_language(path) {
+                Some(language) => {
+                    let reason = format!("{language} is not analysed yet: name Python files, notebooks or Markdown");
+                    Found { skipped: vec![(path.to_owned(), reason)], ..Found::default() }
+                }
+                None => Found { files: vec![path.to_owned()], ..Found::default() },
+            };
             self.take(path, found, &root, true);
         }
     }
@@ -260,6 +266,17 @@ impl Search<'_> {
             project: *projects.entry(project.to_owned()).or_insert(next),
             path,
         }
+    }
+}
+
+/// The language that a file's ending names, when it is none that is analysed. A file without a telling ending may well be
+/// a script.
+fn other_language(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()? {
+        "go" => Some("Go"),
+        "js" | "jsx" | "mjs" | "cjs" => Some("JavaScript"),
+        "ts" | "tsx" | "mts" | "cts" => Some("TypeScript"),
+        _ => None,
     }
 }
 
