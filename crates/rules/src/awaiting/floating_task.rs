@@ -234,15 +234,15 @@ fn hands_out_its_task(ctx: &Context<'_>, target: FunctionRef) -> bool {
 
 fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: &str) -> Option<Finding> {
     let callee = ctx.program.callee_text(ctx.file, site.call);
-    let happens = match fate(ctx, function, site.call) {
-        Fate::Dropped => format!("the {started} that `{callee}()` starts is dropped at once"),
-        Fate::Unread(binding) => unread(ctx, binding, site.call, started)?,
-        Fate::HandedOn => watched_only(ctx, function, site.call, started)?,
+    let unseen = "collected before it ends, and nobody sees its error";
+    // A done-callback may see the error, but does not keep the task.
+    let (happens, risk) = match fate(ctx, function, site.call) {
+        Fate::Dropped => (format!("the {started} that `{callee}()` starts is dropped at once"), unseen),
+        Fate::Unread(binding) => (unread(ctx, binding, site.call, started)?, unseen),
+        Fate::HandedOn => (watched_only(ctx, function, site.call, started)?, "collected before it ends"),
         _ => return None,
     };
-    let message = format!(
-        "{happens}: the event loop holds it only weakly, so it may be collected before it ends, and nobody sees its error"
-    );
+    let message = format!("{happens}: the event loop holds it only weakly, so it may be {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_test(ctx, function) { Confidence::Possible } else { Confidence::Certain })
