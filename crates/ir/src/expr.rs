@@ -126,9 +126,11 @@ pub enum Expr {
     Not(ExprId),
     /// Arithmetic and the like, over these operands.
     Operation(ListId),
-    /// Comparison of these operands, identity and membership tests aside.
+    /// Whether two operands are equal; that they are not is the negation of it.
+    Equality(ListId),
+    /// Any other comparison of these operands, membership tests included.
     Compare(ListId),
-    /// `is` / `is not`: says nothing about the value itself.
+    /// Whether two operands are the same; that they are not is the negation of it.
     Identity(ListId),
     /// A fixed-length sequence.
     Tuple(ListId),

@@ -246,7 +246,7 @@ impl Evaluator<'_> {
     }
 
     /// The argument for the parameter at this position and of this name.
-    pub(crate) fn given(&self, call: ExprId, position: usize, name: Name) -> Option<ExprId> {
+    pub fn given(&self, call: ExprId, position: usize, name: Name) -> Option<ExprId> {
         let args = self.args(call);
         let by_name = args.iter().find(|arg| arg.kind == ArgKind::Named(name));
         let by_position = || args.iter().take_while(|arg| arg.kind == ArgKind::Positional).nth(position);

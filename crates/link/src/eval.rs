@@ -94,7 +94,7 @@ impl<'p> Evaluator<'p> {
             Expr::Subscript(base, key) => self.subscript(function, expr, base, key),
             Expr::Choice(list) => self.union_of(function, list),
             Expr::Logical(list, _) => self.union_of(function, list),
-            Expr::Not(_) | Expr::Compare(_) | Expr::Identity(_) | Expr::Format(_) => Type::Plain,
+            Expr::Not(_) | Expr::Equality(_) | Expr::Compare(_) | Expr::Identity(_) | Expr::Format(_) => Type::Plain,
             Expr::Operation(list) => intrinsics::operation(self, function, list),
             Expr::Tuple(list) => {
                 let elements: Vec<Type> = self.module.list(list).iter().map(|e| self.eval(function, *e)).collect();

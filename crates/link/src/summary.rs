@@ -4,10 +4,11 @@
 //! nearest sink and the work is linear in the edges.
 
 use crate::Program;
+use crate::eval::Evaluator;
 use crate::graph::How;
 use crate::types::{FileId, FunctionRef, Type};
-use racewalk_ir::{ArgKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module};
-use racewalk_models::{Blocks, Runs, Serves};
+use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module};
+use racewalk_models::{Blocks, ClassKind, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -21,6 +22,28 @@ pub enum SinkKind {
     StartsLoop,
 }
 
+/// What a search along the calls looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The thread is certainly held up.
+    Blocks,
+    /// Files are touched, or something is computed.
+    Lingers,
+    /// An event loop is started.
+    StartsLoop,
+}
+
+impl Trouble {
+    pub(crate) const fn is_caused_by(self, kind: SinkKind) -> bool {
+        match (self, kind) {
+            (Self::Blocks, SinkKind::Blocks(blocks)) => is_certain(blocks),
+            (Self::Lingers, SinkKind::Blocks(blocks)) => !is_certain(blocks),
+            (Self::StartsLoop, SinkKind::StartsLoop) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A call that is a defect when an event loop's thread gets to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sink {
@@ -32,8 +55,6 @@ pub struct Sink {
     pub callee: Type,
     /// What it does.
     pub kind: SinkKind,
-    /// It stands in a handler: a last resort.
-    pub is_fallback: bool,
     /// It waits for another thread, and no longer than it says; or it sleeps for no time worth mentioning.
     pub is_bounded: bool,
 }
@@ -74,6 +95,24 @@ pub struct Summaries {
     pub callers: FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>>,
 }
 
+impl Summaries {
+    /// The functions that lead to such trouble, each with its next step.
+    pub fn steps(&self, trouble: Trouble) -> &FxHashMap<FunctionRef, Step> {
+        match trouble {
+            Trouble::Blocks => &self.blocks,
+            Trouble::Lingers => &self.lingers,
+            Trouble::StartsLoop => &self.starts_loop,
+        }
+    }
+
+    /// The sinks in a function's own body, as positions in [`Summaries::sinks`].
+    pub fn sinks_of(&self, function: FunctionRef) -> std::ops::Range<u32> {
+        let first = self.sinks.partition_point(|sink| sink.function < function);
+        let len = self.sinks[first..].iter().take_while(|sink| sink.function == function).count();
+        first as u32..(first + len) as u32
+    }
+}
+
 pub(crate) fn build(program: &Program) -> Summaries {
     let mut summaries = Summaries { callers: callers(program), ..Summaries::default() };
     let files: Vec<FileId> = program.files().collect();
@@ -84,18 +123,16 @@ pub(crate) fn build(program: &Program) -> Summaries {
         summaries.knows_thread.extend(in_file.knows_thread);
     }
     add_guarded_by_helper(program, &mut summaries.guarded);
-    let is = |wanted: fn(SinkKind) -> bool| move |sink: &Sink| wanted(sink.kind);
-    summaries.blocks = backwards(program, &summaries, is(|kind| matches!(kind, SinkKind::Blocks(b) if is_certain(b))));
-    summaries.lingers =
-        backwards(program, &summaries, is(|kind| matches!(kind, SinkKind::Blocks(b) if !is_certain(b))));
-    summaries.starts_loop = backwards(program, &summaries, is(|kind| kind == SinkKind::StartsLoop));
+    summaries.blocks = backwards(program, &summaries, Trouble::Blocks);
+    summaries.lingers = backwards(program, &summaries, Trouble::Lingers);
+    summaries.starts_loop = backwards(program, &summaries, Trouble::StartsLoop);
     summaries.reached_from = reached(program);
     summaries
 }
 
 /// Blocks for as long as something outside the process takes, whatever it is given.
 pub const fn is_certain(blocks: Blocks) -> bool {
-    !matches!(blocks, Blocks::File | Blocks::Stat | Blocks::Cpu | Blocks::Lock)
+    !matches!(blocks, Blocks::LocalDatabase | Blocks::File | Blocks::Stat | Blocks::Cpu | Blocks::Lock)
 }
 
 fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> {
@@ -136,11 +173,10 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
             if !(unblocked
                 && matches!(site.callee, Type::ExternalMethod(class, ..) if class.as_str() == "socket.socket"))
             {
-                sinks.extend(sink_at(program, function, site.call, site.callee));
+                let sink = sink_at(program, function, site.call, site.callee);
+                sinks.extend(sink.filter(|sink| !is_in_memory(&evaluator, function.id, sink)));
             }
         }
-        let first = sinks.iter().position(|sink| sink.function == function).unwrap_or(sinks.len());
-        mark_fallbacks(&module.functions[id].events, &mut sinks[first..]);
         for event in &module.functions[id].events {
             let (entered, iterated) = match event {
                 Event::Enter(racewalk_ir::ScopeKind::Plain, context) => (Some(*context), None),
@@ -157,14 +193,7 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
             });
             if let Some(blocks) = blocks {
                 let site = entered.or(iterated).expect("one of the two is there");
-                sinks.push(Sink {
-                    function,
-                    site,
-                    callee: value,
-                    kind: SinkKind::Blocks(blocks),
-                    is_fallback: false,
-                    is_bounded: false,
-                });
+                sinks.push(Sink { function, site, callee: value, kind: SinkKind::Blocks(blocks), is_bounded: false });
             }
         }
     }
@@ -180,7 +209,8 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
         match (model.runs_loop, model.blocks) {
             (true, _) => Some(SinkKind::StartsLoop),
             (_, Some(blocks))
-                if !is_awaited(program, function.file, call)
+                if !is_of_own_subclass(program, *member)
+                    && !is_awaited(program, function.file, call)
                     && !is_exempt(program.module(function.file), call, &model.blocks_unless) =>
             {
                 Some(SinkKind::Blocks(blocks))
@@ -191,36 +221,36 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
     let module = program.module(function.file);
     let is_bounded = match kind {
         SinkKind::Blocks(Blocks::Thread) => has_literal_limit(module, call),
+        SinkKind::Blocks(Blocks::Process) => is_ended_before(program, function, call),
         SinkKind::Blocks(Blocks::Sleep) => is_nap(module, call),
         _ => false,
     };
-    Some(Sink { function, site: call, callee, kind, is_fallback: false, is_bounded })
+    Some(Sink { function, site: call, callee, kind, is_bounded })
 }
 
-/// Marks the sinks that stand in handlers.
-fn mark_fallbacks(events: &[Event], sinks: &mut [Sink]) {
-    if sinks.is_empty() {
-        return;
-    }
-    let mut in_handler: Vec<bool> = Vec::new();
-    for event in events {
-        match event {
-            Event::Try => in_handler.push(false),
-            Event::Handler(_) | Event::Finally => {
-                if let Some(innermost) = in_handler.last_mut() {
-                    *innermost = matches!(event, Event::Handler(_));
-                }
-            }
-            Event::EndTry => {
-                in_handler.pop();
-            }
-            Event::Call(call) if in_handler.contains(&true) => {
-                for sink in sinks.iter_mut().filter(|sink| sink.site == *call) {
-                    sink.is_fallback = true;
-                }
-            }
-            _ => {}
-        }
+/// An archive or table over a file that lies in memory.
+fn is_in_memory(evaluator: &Evaluator<'_>, function: FunctionId, sink: &Sink) -> bool {
+    let is_of_files = matches!(sink.kind, SinkKind::Blocks(Blocks::File | Blocks::Disk));
+    is_of_files && is_over_memory(evaluator, function, sink.site, 4)
+}
+
+/// The value is a file in memory, or is made of one: `ZipFile(buffer)`, `archive.read(…)`, `frame.to_csv(buffer)`.
+fn is_over_memory(evaluator: &Evaluator<'_>, function: FunctionId, value: ExprId, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let module = evaluator.module;
+    let again = |value: ExprId| is_over_memory(evaluator, function, value, depth);
+    let is_memory = |value: ExprId| match evaluator.eval(function, value) {
+        Type::ExternalInstance(class, _) => evaluator.linked.models.kind(class) == Some(ClassKind::MemoryFile),
+        _ => false,
+    };
+    match module.expr(value) {
+        Expr::Call(callee, args) => module.args(args).iter().any(|arg| is_memory(arg.value)) || again(callee),
+        Expr::Attr(base, _) => again(base),
+        Expr::Name(_, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Value(value) | BindingKind::Context(value) => again(value),
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -233,6 +263,13 @@ fn is_nap(module: &Module, call: ExprId) -> bool {
         Expr::Literal(Literal::Number(thousandths)) => thousandths <= LONGEST,
         _ => false,
     })
+}
+
+/// `process.kill(); process.wait()`: the process that is waited for has been told to end.
+fn is_ended_before(program: &Program, function: FunctionRef, call: ExprId) -> bool {
+    let ends = |callee: Type| matches!(callee, Type::ExternalMethod(_, method, _) if matches!(method.as_str(), "kill" | "terminate"));
+    let before = program.sites(function).iter().take_while(|site| site.call != call);
+    before.into_iter().any(|site| ends(site.callee))
 }
 
 /// A time limit that is written down as a number.
@@ -249,7 +286,7 @@ fn has_literal_limit(module: &Module, call: ExprId) -> bool {
 
 /// The call has an argument with which the callee does not block.
 fn is_exempt(module: &Module, call: ExprId, unless: &[String]) -> bool {
-    let Expr::Call(_, args) = module.expr(call) else { return false };
+    let Expr::Call(callee, args) = module.expr(call) else { return false };
     unless.iter().any(|condition| match condition.split_once('=') {
         Some((name, value)) => module.args(args).iter().any(|arg| {
             let is_value = match module.expr(arg.value) {
@@ -260,11 +297,29 @@ fn is_exempt(module: &Module, call: ExprId, unless: &[String]) -> bool {
             };
             is_value && matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name)
         }),
-        None => {
-            let wanted = condition.trim_start_matches('~');
-            module.args(args).iter().any(|arg| mentions(module, arg.value, wanted))
-        }
+        None => match condition.strip_prefix("new~") {
+            Some(wanted) => {
+                maker(module, callee).is_some_and(|args| args.iter().any(|arg| mentions(module, arg.value, wanted)))
+            }
+            None => {
+                let wanted = condition.trim_start_matches('~');
+                module.args(args).iter().any(|arg| mentions(module, arg.value, wanted))
+            }
+        },
     })
+}
+
+/// The arguments with which a method's receiver was made, when a local name holds it.
+fn maker(module: &Module, method: ExprId) -> Option<&[racewalk_ir::Arg]> {
+    let Expr::Attr(receiver, _) = module.expr(method) else { return None };
+    let Expr::Name(_, Defs::One(binding)) = module.expr(receiver) else { return None };
+    let (BindingKind::Value(made) | BindingKind::Context(made)) = module.bindings[binding.index()].kind else {
+        return None;
+    };
+    match module.expr(made) {
+        Expr::Call(_, args) => Some(module.args(args)),
+        _ => None,
+    }
 }
 
 fn mentions(module: &Module, expr: ExprId, wanted: &str) -> bool {
@@ -273,6 +328,13 @@ fn mentions(module: &Module, expr: ExprId, wanted: &str) -> bool {
         Expr::Operation(list) => module.list(list).iter().any(|operand| mentions(module, *operand, wanted)),
         _ => false,
     }
+}
+
+/// A method that an own class inherits from a library's template: what it does is what the own class's methods do.
+fn is_of_own_subclass(program: &Program, callee: Type) -> bool {
+    let Type::ExternalMethod(class, _, receiver) = callee else { return false };
+    matches!(receiver.get(), Type::Instance(..))
+        && program.models().inherited(class, |class| class.template.then_some(())).is_some()
 }
 
 /// What is awaited gives the thread back, whatever a model says of its namesake.
@@ -355,17 +417,16 @@ fn probe(program: &Program, callee: Type) -> Option<Probe> {
 }
 
 /// From the sinks backwards through plain functions.
-fn backwards(program: &Program, summaries: &Summaries, wanted: impl Fn(&Sink) -> bool) -> FxHashMap<FunctionRef, Step> {
+fn backwards(program: &Program, summaries: &Summaries, trouble: Trouble) -> FxHashMap<FunctionRef, Step> {
     let mut steps: FxHashMap<FunctionRef, Step> = FxHashMap::default();
     let mut queue = VecDeque::new();
-    // What starts a loop when none runs still blocks when one does.
-    let starts_loop = summaries.sinks.iter().find(|sink| wanted(sink)).is_some_and(|s| s.kind == SinkKind::StartsLoop);
     let passes = |function: FunctionRef| {
         runs_in_callers_thread(program, function)
             && !summaries.knows_thread.contains(&function)
-            && !(starts_loop && summaries.guarded.contains(&function))
+            // What starts a loop when none runs still blocks when one does.
+            && !(trouble == Trouble::StartsLoop && summaries.guarded.contains(&function))
     };
-    for (number, sink) in summaries.sinks.iter().enumerate().filter(|(_, sink)| wanted(sink)) {
+    for (number, sink) in summaries.sinks.iter().enumerate().filter(|(_, sink)| trouble.is_caused_by(sink.kind)) {
         if passes(sink.function) && !steps.contains_key(&sink.function) {
             let step = Step { site: sink.site, next: None, sink: number as u32, distance: 0, is_override: false };
             steps.insert(sink.function, step);

@@ -69,6 +69,9 @@ pub struct Class {
     /// Attributes by name, with their types.
     #[serde(default)]
     pub attribute: BTreeMap<String, TypeSpec>,
+    /// Its methods run what subclasses define: of an instance of a subclass of the program's own, their effects here say nothing.
+    #[serde(default)]
+    pub template: bool,
     /// Names of methods that the framework calls on subclasses, and how.
     #[serde(default)]
     pub hooks: BTreeMap<String, Entry>,
@@ -103,6 +106,8 @@ pub enum ClassKind {
     Future,
     /// A group that owns the tasks started in it.
     TaskGroup,
+    /// A file that lies in memory.
+    MemoryFile,
     /// An event loop.
     EventLoop,
     /// A pool of threads.
@@ -139,8 +144,8 @@ pub struct Call {
     /// It blocks the calling thread.
     #[serde(default)]
     pub blocks: Option<Blocks>,
-    /// Arguments with which it does not block after all: `"wait=False"`, `"timeout=0"`, or `"~WNOHANG"` for a name that some
-    /// argument mentions.
+    /// Arguments with which it does not block after all: `"wait=False"`, `"timeout=0"`, `"~WNOHANG"` for a name that some
+    /// argument mentions, or `"new~SOCK_DGRAM"` for one that an argument of the receiver's constructor mentions.
     #[serde(default)]
     pub blocks_unless: Vec<String>,
     /// What to call instead in async code, as a code fragment or half-sentence.
@@ -215,6 +220,18 @@ pub struct Call {
     /// Cancels its receiver.
     #[serde(default)]
     pub cancels: bool,
+    /// It does not come back: which process it ends.
+    #[serde(default)]
+    pub ends_process: Option<Ends>,
+    /// It gives the number of the process that calls it.
+    #[serde(default)]
+    pub own_process: bool,
+    /// Awaiting it only lets time pass: it cannot fail.
+    #[serde(default)]
+    pub pauses: bool,
+    /// It reads a variable of the environment.
+    #[serde(default)]
+    pub reads_environment: bool,
 }
 
 /// A parameter, by position (from 0) or by name.
@@ -237,6 +254,8 @@ pub enum Blocks {
     Network,
     /// It waits for a database.
     Database,
+    /// It asks a database that lies in a file or in memory of this process, mostly for little.
+    LocalDatabase,
     /// It reads or writes files, probably small ones.
     File,
     /// It asks or tells the file system something small: existence, size, a new directory.
@@ -253,6 +272,16 @@ pub enum Blocks {
     Cpu,
     /// It waits for a person.
     Input,
+}
+
+/// Which process a call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// The one that calls.
+    Own,
+    /// The one whose number is the first argument.
+    Named,
 }
 
 /// What is started.

@@ -242,10 +242,16 @@ impl Lowerer {
         let mut operands: Short<ExprId> = smallvec![self.expr(&compare.left, left)];
         operands.extend(compare.comparators.iter().map(|operand| self.expr(operand, right)));
         let list = self.list(&operands);
-        let expr = if is_identity { Expr::Identity(list) } else { Expr::Compare(list) };
-        let id = self.push(expr, at, role);
+        let (expr, is_negated) = match &*compare.ops {
+            [CmpOp::Is] => (Expr::Identity(list), false),
+            [CmpOp::IsNot] => (Expr::Identity(list), true),
+            [CmpOp::Eq] => (Expr::Equality(list), false),
+            [CmpOp::NotEq] => (Expr::Equality(list), true),
+            _ => (Expr::Compare(list), false),
+        };
+        let id = self.push(expr, at, if is_negated { Role::Tested } else { role });
         self.adopt_all(id, &operands);
-        id
+        if is_negated { self.with_child(Expr::Not(id), id, at, role) } else { id }
     }
 
     fn walrus(&mut self, named: &ast::ExprNamed, at: Span, role: Role) -> ExprId {

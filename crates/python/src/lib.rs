@@ -14,7 +14,7 @@ pub use parser::is_guarding;
 
 use arenas::ARENAS;
 use lowerer::Lowerer;
-use racewalk_ir::{FunctionId, Module, Name, Span, SyntaxProblem, flow};
+use racewalk_ir::{FunctionId, FunctionKind, Module, Name, Span, Stub, SyntaxProblem, flow};
 use ruff_python_ast::PySourceType;
 use ruff_text_size::TextRange;
 
@@ -64,7 +64,21 @@ pub fn lower(source: Source<'_>) -> Module {
     }
     arenas.take_back(&mut module);
     ARENAS.set(arenas);
+    if source.is_stub {
+        forget_bodies(&mut module);
+    }
     module
+}
+
+/// What stands in a declaration file never runs, also where a generator of such files left bodies in it.
+fn forget_bodies(module: &mut Module) {
+    let functions = module.functions.iter_mut();
+    for function in functions.filter(|function| matches!(function.kind, FunctionKind::Function | FunctionKind::Lambda))
+    {
+        function.events = Vec::new();
+        function.return_values = Vec::new();
+        function.stub = Stub::Empty;
+    }
 }
 
 /// Parses one file and keeps nothing: what [`lower`] spends before it lowers. Tells whether the file has no problem.

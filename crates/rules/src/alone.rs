@@ -5,7 +5,7 @@
 
 use racewalk_ir::{Expr, FunctionKind, Role};
 use racewalk_link::{FunctionRef, Program};
-use racewalk_models::Serves;
+use racewalk_models::{Serves, Spawns};
 use rustc_hash::FxHashSet;
 
 /// All such functions.
@@ -20,8 +20,10 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
                 continue;
             }
             // Neither awaited nor run to its end at once: it runs beside its caller.
-            let list = if is_script && is_run_to_end(program, caller, edge.site) { &mut roots } else { &mut shared };
-            list.push(edge.target);
+            let is_run = is_run_to_end(program, caller, edge.site);
+            let is_root =
+                is_run && (is_script || is_internal(program, edge.target) && starts_nothing(program, edge.target));
+            if is_root { &mut roots } else { &mut shared }.push(edge.target);
         }
     }
     for (function, entry) in &program.entries {
@@ -38,6 +40,25 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
     shared.extend(program.functions().filter(|f| program.function(*f).is_async && !called(f) && !roots.contains(f)));
     let shared = closure(program, shared);
     closure(program, roots).difference(&shared).copied().collect()
+}
+
+/// By its names, nobody outside the program calls it: a nested function, or one below a name that begins with `_`.
+fn is_internal(program: &Program, function: FunctionRef) -> bool {
+    let module = program.module(function.file).name;
+    let segments = module.as_str().split('.').chain(program.function(function).qualified.as_str().split('.'));
+    segments.into_iter().any(|segment| segment == "<locals>" || segment.starts_with('_') && !segment.starts_with("__"))
+}
+
+/// Nothing that it gets to starts a task or runs several at once: the loop has this one piece of work.
+fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
+    closure(program, vec![function]).into_iter().all(|function| {
+        program.sites(function).iter().all(|site| {
+            program.model_of(site.callee).is_none_or(|model| {
+                let joins = model.joins.is_some() && model.blocks.is_none();
+                !joins && !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
+            })
+        })
+    })
 }
 
 /// A module's own body, a command, or a plain function that only modules' bodies call.

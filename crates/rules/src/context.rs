@@ -8,7 +8,7 @@ use crate::homes::Homes;
 use crate::runs::Runs;
 use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
-use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Step, Type};
+use racewalk_link::{Evaluator, FileId, FunctionRef, Leg, Program, Type};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 
@@ -230,27 +230,17 @@ impl<'p> Context<'p> {
     }
 
     /// The statements of a chain of calls, from `function` (of this file) by the expression `site` to its sink.
-    pub(crate) fn hops(
-        &self,
-        function: FunctionId,
-        site: ExprId,
-        steps: &FxHashMap<FunctionRef, Step>,
-        next: Option<FunctionRef>,
-        sink: (FunctionRef, ExprId),
-    ) -> Vec<Hop> {
+    pub(crate) fn hops(&self, function: FunctionId, site: ExprId, legs: &[Leg]) -> Vec<Hop> {
         let mut hops = vec![Hop { symbol: self.symbol(function), at: self.place(site), via: "starts" }];
-        let mut via = "calls";
-        if let Some(next) = next {
-            for (function, step) in self.program.chain(steps, next) {
-                let module = self.program.module(function.file);
-                let at = Place { file: function.file, span: module.span(step.site) };
-                hops.push(Hop { symbol: symbol(module, function.id), at, via });
-                via = if step.is_override { "overrides" } else { "calls" };
-            }
+        for leg in legs {
+            let module = self.program.module(leg.function.file);
+            let at = Place { file: leg.function.file, span: module.span(leg.site) };
+            let via = if leg.is_override { "overrides" } else { "calls" };
+            hops.push(Hop { symbol: symbol(module, leg.function.id), at, via });
         }
-        let module = self.program.module(sink.0.file);
-        let at = Place { file: sink.0.file, span: module.span(sink.1) };
-        hops.push(Hop { symbol: format!("{}()", self.program.callee_text(sink.0.file, sink.1)), at, via: "calls" });
+        let (last, sink) = legs.last().map_or((self.function_ref(function), site), |leg| (leg.function, leg.site));
+        let at = Place { file: last.file, span: self.program.module(last.file).span(sink) };
+        hops.push(Hop { symbol: format!("{}()", self.program.callee_text(last.file, sink)), at, via: "calls" });
         hops
     }
 

@@ -92,6 +92,13 @@ impl Finding {
         self
     }
 
+    /// Lowers how sure the analysis is to this.
+    #[must_use]
+    pub fn at_most(mut self, confidence: Confidence) -> Self {
+        self.confidence = self.confidence.min(confidence);
+        self
+    }
+
     /// Sets how bad it is.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {

@@ -3,6 +3,7 @@
 mod alone;
 mod awaiting;
 mod context;
+mod errors;
 mod fate;
 mod finding;
 mod homes;

@@ -1,7 +1,7 @@
 //! What stands around an expression: guarded blocks and entered scopes, read off a function's events.
 
 use crate::context::Context;
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, Role};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Module, Role};
 
 /// A handler that would catch what an expression raises.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub(crate) fn handlers_around(ctx: &Context<'_>, function: FunctionId, is_at: im
 
 /// Where the guarded blocks begin whose bodies (not handlers or cleanups) are open at the end of these events,
 /// innermost first.
-fn enclosing_blocks(before: &[Event]) -> Vec<usize> {
+pub(crate) fn enclosing_blocks(before: &[Event]) -> Vec<usize> {
     let mut open: Vec<(usize, bool)> = Vec::new();
     for (index, event) in before.iter().enumerate() {
         match event {
@@ -45,7 +45,7 @@ fn enclosing_blocks(before: &[Event]) -> Vec<usize> {
 }
 
 /// The handlers of the guarded block that begins these events.
-fn handlers_of(events: &[Event]) -> Vec<Handler> {
+pub(crate) fn handlers_of(events: &[Event]) -> Vec<Handler> {
     let mut depth = 0;
     let mut handlers: Vec<Handler> = Vec::new();
     for event in events {
@@ -71,14 +71,14 @@ fn handlers_of(events: &[Event]) -> Vec<Handler> {
 }
 
 /// True when the handler catches any error whatever.
-pub(crate) fn is_broad(ctx: &Context<'_>, handler: &Handler) -> bool {
+pub(crate) fn is_broad(module: &Module, handler: &Handler) -> bool {
     let Some(caught) = handler.caught else { return true };
-    let named = |expr: ExprId| match ctx.module.expr(expr) {
+    let named = |expr: ExprId| match module.expr(expr) {
         Expr::Name(name, _) | Expr::Attr(_, name) => matches!(name.as_str(), "Exception" | "BaseException"),
         _ => false,
     };
-    match ctx.module.expr(caught) {
-        Expr::Tuple(list) => ctx.module.list(list).iter().any(|member| named(*member)),
+    match module.expr(caught) {
+        Expr::Tuple(list) => module.list(list).iter().any(|member| named(*member)),
         _ => named(caught),
     }
 }

@@ -279,7 +279,31 @@ fn library_value(ctx: &Context<'_>, function: FunctionId, operand: ExprId, value
     let name = ctx.program.callee_text(ctx.file, operand);
     let message = format!("`{name}()` gives a value that is no awaitable: awaiting it raises TypeError");
     let found = finding(ctx, function, operand, message, "call it without `await`");
-    Some(found.confidence(Confidence::Likely).shape(name))
+    let sure = if is_awaited_throughout(ctx, function, callee) { Confidence::Possible } else { Confidence::Likely };
+    Some(found.confidence(sure).shape(name))
+}
+
+/// Another method of the same object that gives no awaitable either is awaited in the same class or function: rather than
+/// several such mistakes, its declared type is one.
+fn is_awaited_throughout(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> bool {
+    let Expr::Attr(object, method) = ctx.module.expr(callee) else { return false };
+    let object = ctx.program.path_text(ctx.file, object);
+    let class = ctx.module.function(function).class;
+    let is_near = |other: &FunctionId| {
+        *other == function
+            || (object.starts_with("self.") && class.is_some() && ctx.module.function(*other).class == class)
+    };
+    ctx.functions().filter(is_near).any(|other| {
+        ctx.program.sites(ctx.function_ref(other)).iter().any(|site| {
+            ctx.module.role(site.call) == Role::Awaited
+                && match ctx.module.expr(site.call) {
+                    Expr::Call(callee, _) => matches!(ctx.module.expr(callee), Expr::Attr(base, name)
+                        if name != method && ctx.program.path_text(ctx.file, base) == object),
+                    _ => false,
+                }
+                && ctx.evaluator.awaitable(ctx.evaluator.given_by(other, site)) == Answer::No
+        })
+    })
 }
 
 /// Declared one way for one kind of call and another way for the next.
@@ -309,10 +333,28 @@ fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     })
 }
 
+/// The callee is a declaration without a body, and what overrides it yields.
+fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
+    let sites = ctx.program.sites(ctx.function_ref(function));
+    let Some(Type::Method(target, _)) = sites.iter().find(|site| site.call == source).map(|site| site.callee) else {
+        return false;
+    };
+    let body = ctx.program.function(target);
+    let Some(class) = body.class.filter(|_| body.stub != racewalk_ir::Stub::No) else { return false };
+    let class = racewalk_link::ClassRef { file: target.file, id: class };
+    let descendants = ctx.program.descendants.get(&class).into_iter().flatten();
+    descendants.into_iter().any(|descendant| {
+        ctx.program.own_method(*descendant, body.name).is_some_and(|method| ctx.program.function(method).is_generator)
+    })
+}
+
 /// `async for` over what a coroutine function gives.
 fn iterated_async(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<Finding> {
     let value = ctx.evaluator.eval(function, source);
     let name = ctx.program.callee_text(ctx.file, source);
+    if is_implemented_by_generators(ctx, function, source) {
+        return None;
+    }
     match value {
         Type::Coroutine(result) if !ctx.evaluator.element_async(result.get()).is_unknown() => {
             let message = format!("`{name}()` gives a coroutine: `async for` over it raises TypeError");

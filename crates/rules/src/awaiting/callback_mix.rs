@@ -264,6 +264,10 @@ fn bound_fills(ctx: &Context<'_>, function: FunctionId, target: FunctionId, give
 /// What the body of a nested function or method fills.
 fn body_fills(ctx: &Context<'_>, function: FunctionId, target: FunctionId) -> Vec<Filled> {
     let is_called = ctx.program.edges(ctx.function_ref(function)).iter();
+    // A function that hands itself over, to be called again, reads what its last run left.
+    if target == function {
+        return Vec::new();
+    }
     if is_called.filter(|edge| edge.how == How::Calls).any(|edge| edge.target == ctx.function_ref(target)) {
         return Vec::new();
     }
@@ -467,6 +471,10 @@ impl Walk<'_, '_> {
         let function = self.ctx.function_ref(self.function);
         let Some(site) = self.ctx.program.sites(function).iter().find(|site| site.call == call) else { return true };
         site.callee.members().iter().any(|callee| {
+            // `while not future.done()`: the function goes by what the callback has done so far.
+            if matches!(callee, Type::ExternalMethod(_, method, _) if method.as_str() == "done") {
+                return true;
+            }
             if let Some(model) = self.ctx.program.model_of(*callee) {
                 // A sleep holds the very thread in which the loop would call back.
                 let on_loop = self.registrations.iter().all(|registration| registration.on_loop);

@@ -129,6 +129,7 @@
 //! `cancel/orphaned-losers`.
 
 use crate::context::Context;
+use crate::errors::{are_contained, does_not_fail};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
@@ -175,38 +176,54 @@ fn is_test(ctx: &Context<'_>, function: FunctionId) -> bool {
     false
 }
 
-/// What a call starts, for messages, when nobody but its caller has it.
-fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<&'static str> {
+/// What a call starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Started {
+    Task,
+    Gathering,
+    OnOtherLoop,
+}
+
+impl Started {
+    /// For messages.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Gathering => "future of the gathered tasks",
+            Self::OnOtherLoop => "future of the other loop's coroutine",
+        }
+    }
+}
+
+/// What a call starts, when nobody but its caller has it.
+fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Started> {
     if let Some(model) = ctx.program.model_of(site.callee) {
         if is_running_already(ctx, function, site) {
             return None;
         }
         return match model.spawns {
-            Some(Spawns::Task) if !model.keeps => Some("task"),
-            None if model.joins.is_some() && !model.is_async && model.blocks.is_none() => {
-                Some("future of the gathered tasks")
-            }
+            Some(Spawns::Task) if !model.keeps => Some(Started::Task),
+            None if model.joins.is_some() && !model.is_async && model.blocks.is_none() => Some(Started::Gathering),
             Some(Spawns::OtherLoop) if !model.keeps && !handles_its_errors(ctx, function, site) => {
-                Some("future of the other loop's coroutine")
+                Some(Started::OnOtherLoop)
             }
             _ => None,
         };
     }
     match site.callee {
-        Type::Function(target) | Type::Method(target, _) if hands_out_its_task(ctx, target) => Some("task"),
+        Type::Function(target) | Type::Method(target, _) if hands_out_its_task(ctx, target) => Some(Started::Task),
         _ => None,
     }
 }
 
-/// The coroutine that is started has handlers of its own, and the other loop's transports hold it.
+/// The coroutine that is started lets no error out, and the other loop's transports hold it.
 fn handles_its_errors(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
     let Some(first) = ctx.evaluator.args(site.call).first() else { return false };
     let started = ctx.program.sites(ctx.function_ref(function)).iter().find(|other| other.call == first.value);
     match started.map(|started| started.callee) {
-        Some(Type::Function(target) | Type::Method(target, _)) => {
-            ctx.program.function(target).events.iter().any(|event| matches!(event, Event::Handler(_)))
-        }
-        _ => false,
+        Some(Type::Function(target) | Type::Method(target, _)) => are_contained(ctx.program, target),
+        Some(callee) => does_not_fail(ctx.program, callee),
+        None => false,
     }
 }
 
@@ -232,17 +249,23 @@ fn hands_out_its_task(ctx: &Context<'_>, target: FunctionRef) -> bool {
     })
 }
 
-fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: &str) -> Option<Finding> {
+fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started) -> Option<Finding> {
     let callee = ctx.program.callee_text(ctx.file, site.call);
-    let unseen = "collected before it ends, and nobody sees its error";
+    let what = started.name();
+    let unseen = match started {
+        // The other loop's transports and timers hold what waits for them; what is lost is the outcome.
+        Started::OnOtherLoop => "an error of the coroutine is stored in it, where nobody looks",
+        _ => "the event loop holds it only weakly, so it may be collected before it ends, and nobody sees its error",
+    };
+    let collected = "the event loop holds it only weakly, so it may be collected before it ends";
     // A done-callback may see the error, but does not keep the task.
     let (happens, risk) = match fate(ctx, function, site.call) {
-        Fate::Dropped => (format!("the {started} that `{callee}()` starts is dropped at once"), unseen),
-        Fate::Unread(binding) => (unread(ctx, binding, site.call, started)?, unseen),
-        Fate::HandedOn => (watched_only(ctx, function, site.call, started)?, "collected before it ends"),
+        Fate::Dropped => (format!("the {what} that `{callee}()` starts is dropped at once"), unseen),
+        Fate::Unread(binding) => (unread(ctx, binding, site.call, what)?, unseen),
+        Fate::HandedOn if started != Started::OnOtherLoop => (watched_only(ctx, function, site.call, what)?, collected),
         _ => return None,
     };
-    let message = format!("{happens}: the event loop holds it only weakly, so it may be {risk}");
+    let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_test(ctx, function) { Confidence::Possible } else { Confidence::Certain })

@@ -150,7 +150,7 @@ use crate::fate::{Fate, Misuse, fate};
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
 use crate::scopes;
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role};
+use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Name, ParamKind, Role};
 use racewalk_link::{Answer, Site, Type};
 use racewalk_models::{ClassKind, TypeSpec};
 use racewalk_report::{Confidence, Severity};
@@ -239,7 +239,34 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         ),
         _ => return None,
     };
-    Some(describe(ctx, function, site, value, happens, misuse))
+    let finding = describe(ctx, function, site, value, happens, misuse);
+    let sure = if cannot_be_made(ctx, function, site.call) { Confidence::Possible } else { Confidence::Certain };
+    Some(finding.at_most(sure))
+}
+
+/// The receiver is made in this function by a call that lacks an argument which its class demands: that call raises first, as
+/// in a test that nobody has run for long.
+fn cannot_be_made(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let Expr::Attr(receiver, _) = ctx.module.expr(callee) else { return false };
+    let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(receiver) else { return false };
+    let (BindingKind::Value(made) | BindingKind::Typed(_, Some(made))) = ctx.module.bindings[binding.index()].kind
+    else {
+        return false;
+    };
+    let sites = ctx.program.sites(ctx.function_ref(function));
+    let Some(Type::Class(class)) = sites.iter().find(|site| site.call == made).map(|site| site.callee) else {
+        return false;
+    };
+    let Some(constructor) = ctx.program.method(class, Name::new("__init__")) else { return false };
+    let params = ctx.program.function(constructor).params.iter().enumerate().skip(1);
+    let is_spread = |arg: &racewalk_ir::Arg| matches!(arg.kind, ArgKind::Spread | ArgKind::SpreadNamed);
+    !ctx.evaluator.args(made).iter().any(is_spread)
+        && params.into_iter().any(|(position, param)| {
+            param.default.is_none()
+                && !matches!(param.kind, ParamKind::Rest | ParamKind::RestNamed)
+                && ctx.evaluator.given(made, position - 1, param.name).is_none()
+        })
 }
 
 /// What is awaited or handed on is not looked at twice: most calls end here.
@@ -430,7 +457,7 @@ fn with_siblings(ctx: &Context<'_>, finding: Finding, site: &Site) -> Finding {
 /// A broad handler around the call hides what the missing await does.
 fn with_mask(ctx: &Context<'_>, function: FunctionId, finding: Finding, call: ExprId) -> Finding {
     let handlers = scopes::handlers_around(ctx, function, |event| scopes::is_event_of(event, call));
-    let mask = handlers.iter().find(|handler| scopes::is_broad(ctx, handler) && !handler.raises);
+    let mask = handlers.iter().find(|handler| scopes::is_broad(ctx.module, handler) && !handler.raises);
     match mask {
         Some(handler) => {
             let place = handler.caught.map(|caught| ctx.place(caught));

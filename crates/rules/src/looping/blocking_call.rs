@@ -138,13 +138,14 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::looping::{is_test_module, runs_on_loop};
+use crate::looping::{is_command_module, is_test_module, runs_on_loop};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role, ScopeKind, SuspendKind};
-use racewalk_link::{FunctionRef, How, Sink, SinkKind, Step, Type, is_certain};
+use racewalk_ir::{
+    BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role, ScopeKind, SuspendKind,
+};
+use racewalk_link::{Route, Sink, SinkKind, Trouble, Type, Way, is_certain};
 use racewalk_models::{Blocks, ClassKind, Serves};
 use racewalk_report::{Confidence, Severity};
-use rustc_hash::FxHashMap;
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -175,6 +176,16 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 const FARTHEST: u16 = 2;
 const FARTHEST_BY_OVERRIDE: u16 = 1;
 
+/// The function prepares an object or a program, by its name, and is done once before anybody asks for anything.
+fn prepares(name: Name) -> bool {
+    let name = name.as_str().trim_start_matches('_');
+    let name = name.strip_prefix("async_").unwrap_or(name);
+    matches!(
+        name,
+        "initialize" | "initialise" | "setup" | "set_up" | "startup" | "start_up" | "on_startup" | "bootstrap"
+    )
+}
+
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     let entry = ctx.program.entry_runs(ctx.function_ref(function));
@@ -183,20 +194,28 @@ fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     is_once || ctx.module.function(function).kind == FunctionKind::Module
 }
 
-/// Held up or not, nobody waits: the function runs for a test, or as the only task of a program that runs once.
+/// Held up or not, nobody waits: the function runs for a test, before anything is served, or as the only task of a program
+/// that runs once.
 fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
-    is_test_module(ctx.module.name.as_str()) || ctx.shared.alone.contains(&ctx.function_ref(function))
+    let module = ctx.module.name.as_str();
+    is_test_module(module)
+        || ctx.shared.alone.contains(&ctx.function_ref(function))
+        || (is_command_module(module) && !serves_requests(ctx, function))
+        || prepares(ctx.module.function(function).name)
 }
 
 fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let this = ctx.function_ref(function);
-    let sinks = &ctx.program.summaries.sinks;
-    let first = sinks.partition_point(|sink| sink.function < this);
-    let own: Vec<&Sink> = sinks[first..].iter().take_while(|sink| sink.function == this).collect();
+    let summaries = &ctx.program.summaries;
+    let own: Vec<&Sink> = summaries.sinks_of(this).map(|number| &summaries.sinks[number as usize]).collect();
     let mut touches_files = false;
     let mut reported: Vec<(String, usize)> = Vec::new();
     for sink in &own {
         let SinkKind::Blocks(blocks) = sink.kind else { continue };
+        let way = ctx.program.own_way(this, sink.site);
+        if way == Way::Barred {
+            continue;
+        }
         // Opening a file and reading it is one piece of work, and so is a chain of calls on one line.
         let is_again = blocks == Blocks::File && std::mem::replace(&mut touches_files, true);
         if is_again || own.iter().any(|other| is_receiver_of(ctx, other.site, sink.site)) {
@@ -208,8 +227,9 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
             continue;
         }
         let finding = describe(ctx, function, sink.site, None, sink, blocks);
-        let sure = confidence(ctx, function, blocks, true);
-        let finding = finding.confidence(if is_mild(sink) { Confidence::Possible } else { sure });
+        let is_mild = sink.is_bounded || way == Way::Open || is_small(ctx, function, blocks, sink);
+        let sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, true) };
+        let finding = finding.confidence(sure);
         reported.push((blocker, found.len()));
         ctx.report(function, finding, found);
     }
@@ -265,42 +285,74 @@ fn says_synchronous(name: &str) -> bool {
 }
 
 fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
-    let summaries = &ctx.program.summaries;
+    let this = ctx.function_ref(function);
     let mut seen: Vec<(ExprId, u32)> = Vec::new();
-    for steps in [&summaries.blocks, &summaries.lingers] {
-        for edge in ctx.program.edges(ctx.function_ref(function)) {
-            if edge.how == How::Offloads {
+    for trouble in [Trouble::Blocks, Trouble::Lingers] {
+        for edge in ctx.program.edges(this) {
+            let Some(route) = ctx.program.route(trouble, this, edge, FARTHEST) else { continue };
+            if seen.iter().any(|(site, sink)| *site == edge.site || *sink == route.sink) {
                 continue;
             }
-            let Some(step) = steps.get(&edge.target) else { continue };
-            let this = ctx.function_ref(function);
-            if ctx.program.leads_to(steps, this, edge.site, edge.target).is_none() {
-                continue;
-            }
-            if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
-                continue;
-            }
-            seen.push((edge.site, step.sink));
-            let sink = &summaries.sinks[step.sink as usize];
+            seen.push((edge.site, route.sink));
+            let sink = &ctx.program.summaries.sinks[route.sink as usize];
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
-            let mut finding = describe(ctx, function, edge.site, Some((edge.target, steps)), sink, blocks);
-            let mut sure = confidence(ctx, function, blocks, false);
-            let by_override =
-                edge.is_override || ctx.program.chain(steps, edge.target).iter().any(|(_, s)| s.is_override);
-            let farthest = if by_override { FARTHEST_BY_OVERRIDE } else { FARTHEST };
-            if step.distance > farthest
-                || is_mild_through_helpers(ctx, function, edge.site, sink, blocks)
-                || is_mild(sink)
-                || crate::looping::is_decided_by_argument(ctx, steps, function, edge.site, edge.target)
-            {
-                sure = Confidence::Possible;
-            }
-            if by_override {
+            let farthest = if route.is_by_override() { FARTHEST_BY_OVERRIDE } else { FARTHEST };
+            let is_mild = route.way == Way::Open
+                || route.legs.len() > usize::from(farthest) + 1
+                || sink.is_bounded
+                || is_mild_through_helpers(ctx, function, edge.site, sink, blocks);
+            let mut sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, false) };
+            if route.is_by_override() {
                 sure = sure.min(Confidence::Likely);
             }
-            finding = finding.confidence(sure).severity(Severity::Warning);
-            ctx.report(function, finding, found);
+            let finding = describe(ctx, function, edge.site, Some(&route), sink, blocks);
+            ctx.report(function, finding.confidence(sure).severity(Severity::Warning), found);
         }
+    }
+}
+
+/// Work on one file of the program's own choice is small, a tree of files is so when nobody waits for a request, and a thread
+/// that is joined has mostly ended.
+fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
+    match blocks {
+        Blocks::File => !is_handler(ctx, function) && !is_sized_by_caller(ctx, function, sink.site),
+        Blocks::Disk => !serves_requests(ctx, function),
+        Blocks::Thread => is_join(sink) && !is_receiver_made_here(ctx, sink.site),
+        Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
+        _ => false,
+    }
+}
+
+fn is_method(sink: &Sink) -> bool {
+    matches!(sink.callee, Type::ExternalMethod(..))
+}
+
+fn is_join(sink: &Sink) -> bool {
+    matches!(sink.callee, Type::ExternalMethod(_, method, _) if method.as_str() == "join")
+}
+
+/// The function itself is what a request, event, tool call or job gets to.
+fn is_handler(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let entry = ctx.program.entry_runs(ctx.function_ref(function));
+    matches!(entry, Some((Serves::Request | Serves::Event | Serves::Tool | Serves::Job, _)))
+}
+
+/// What the method is called on is made by a call in the same function: a thread that has just been started, a connection
+/// that has just been opened.
+fn is_receiver_made_here(ctx: &Context<'_>, call: ExprId) -> bool {
+    let mut current = call;
+    loop {
+        current = match ctx.module.expr(current) {
+            Expr::Call(callee, _) => callee,
+            Expr::Attr(base, _) => base,
+            Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
+                BindingKind::Value(made) | BindingKind::Context(made) => {
+                    return matches!(ctx.module.expr(made), Expr::Call(..));
+                }
+                _ => return false,
+            },
+            _ => return false,
+        };
     }
 }
 
@@ -309,10 +361,48 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
 fn is_mild_through_helpers(ctx: &Context<'_>, function: FunctionId, site: ExprId, sink: &Sink, blocks: Blocks) -> bool {
     match blocks {
         Blocks::Disk => !is_in_loop(ctx, function, site),
+        Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
         Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
             let model = ctx.program.model_of(other.callee);
             model.is_some_and(|model| model.spawns.is_some() || model.offloads.is_some() || model.runs_loop)
         }),
+        _ => false,
+    }
+}
+
+/// A sleep of at most a tenth of a second, outside any loop.
+fn is_short(ctx: &Context<'_>, sink: &Sink) -> bool {
+    const LONGEST: i32 = 100;
+    let module = ctx.program.module(sink.function.file);
+    let Expr::Call(_, args) = module.expr(sink.site) else { return false };
+    let first = module.args(args).first().map(|arg| module.expr(arg.value));
+    matches!(first, Some(Expr::Literal(Literal::Number(thousandths))) if thousandths <= LONGEST)
+}
+
+/// How much is read or written depends on what the function is given, or on how often it goes round.
+fn is_sized_by_caller(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
+    is_in_loop(ctx, function, site) || comes_from_parameter(ctx, site, 6)
+}
+
+/// The expression is made of a parameter, through locals, members and calls.
+fn comes_from_parameter(ctx: &Context<'_>, expr: ExprId, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let module = ctx.module;
+    let any = |list| module.list(list).iter().any(|operand| comes_from_parameter(ctx, *operand, depth));
+    match module.expr(expr) {
+        Expr::Name(name, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Param(_) => !matches!(name.as_str(), "self" | "cls"),
+            BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) | BindingKind::Element(value) => {
+                comes_from_parameter(ctx, value, depth)
+            }
+            _ => false,
+        },
+        Expr::Call(callee, args) => {
+            module.args(args).iter().any(|arg| comes_from_parameter(ctx, arg.value, depth))
+                || comes_from_parameter(ctx, callee, depth)
+        }
+        Expr::Attr(base, _) | Expr::Subscript(base, _) | Expr::Await(base) => comes_from_parameter(ctx, base, depth),
+        Expr::Operation(list) | Expr::Format(list) | Expr::Logical(list, _) | Expr::Choice(list) => any(list),
         _ => false,
     }
 }
@@ -330,11 +420,6 @@ fn is_in_loop(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
     false
 }
 
-/// A last resort in a handler, or a wait that ends by itself.
-const fn is_mild(sink: &Sink) -> bool {
-    sink.is_fallback || sink.is_bounded
-}
-
 /// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
 /// it; how long a computation takes depends on what it is given.
 fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct: bool) -> Confidence {
@@ -346,7 +431,7 @@ fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct
     }
     match blocks {
         Blocks::File if is_direct && serves_requests(ctx, function) => Confidence::Likely,
-        Blocks::Cpu if is_direct => Confidence::Likely,
+        Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }
@@ -361,7 +446,7 @@ fn describe(
     ctx: &Context<'_>,
     function: FunctionId,
     site: ExprId,
-    through: Option<(FunctionRef, &FxHashMap<FunctionRef, Step>)>,
+    through: Option<&Route>,
     sink: &Sink,
     blocks: Blocks,
 ) -> Finding {
@@ -379,11 +464,11 @@ fn describe(
     let mut finding = Finding::new(&RULE, ctx.place(site), within, message)
         .help(help(ctx, sink, blocks, through.is_some().then_some(called.as_str())))
         .shape(shape.clone());
-    if let Some((target, steps)) = through {
+    if let Some(route) = through {
         let module = ctx.program.module(sink.function.file);
         let sink_place = Place { file: sink.function.file, span: module.span(sink.site) };
         finding.cluster = shape;
-        finding.chain = ctx.hops(function, site, steps, Some(target), (sink.function, sink.site));
+        finding.chain = ctx.hops(function, site, &route.legs);
         finding = finding.related(sink_place, "the thread is blocked here");
     }
     finding
@@ -403,6 +488,7 @@ const fn reason(blocks: Blocks) -> &'static str {
     match blocks {
         Blocks::Sleep => "puts the thread to sleep",
         Blocks::Network => "waits for the network in the calling thread",
+        Blocks::LocalDatabase => "works on a database file in the calling thread",
         Blocks::Database => "waits for the database in the calling thread",
         Blocks::File => "reads or writes a file in the calling thread",
         Blocks::Stat => "asks the file system in the calling thread",

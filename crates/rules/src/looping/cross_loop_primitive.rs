@@ -127,8 +127,9 @@ use crate::homes::{Home, loop_bound};
 use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
 use crate::rule::{Question, Rule};
 use crate::runs::{Run, is_primitive, is_repeated};
-use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name};
+use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name, ScopeKind, SuspendKind};
 use racewalk_link::{FunctionRef, How, Type};
+use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -170,6 +171,9 @@ fn judge(ctx: &Context<'_>, home: Home) -> Option<Finding> {
         return None;
     }
     let users = &ctx.shared.runs.users[&home];
+    if is_never_waited_for(ctx, held.class, users) {
+        return None;
+    }
     let mut uses = Vec::new();
     for (function, site) in users.iter().filter(|(function, site)| can_wait_at(ctx, held.class, function.file, *site)) {
         let runs = ctx.shared.runs.on[function].iter().map(|number| &ctx.shared.runs.all[*number]);
@@ -182,6 +186,25 @@ fn judge(ctx: &Context<'_>, home: Home) -> Option<Finding> {
         (in_threads(ctx, home, held.class, &uses)?, None)
     };
     Some(describe(ctx, held.made?, held.class, one, other))
+}
+
+/// A lock that is only ever held for statements without a suspension point: a task never finds it taken, so never waits for it.
+fn is_never_waited_for(ctx: &Context<'_>, class: Name, users: &[(FunctionRef, ExprId)]) -> bool {
+    let is_lock = ctx.program.models().kind(class) == Some(ClassKind::AsyncLock);
+    is_lock && users.iter().all(|(function, site)| is_held_briefly(&ctx.program.function(*function).events, *site))
+}
+
+/// `async with lock:` around statements that do not suspend.
+fn is_held_briefly(events: &[Event], lock: ExprId) -> bool {
+    let Some(start) = events.iter().position(|event| *event == Event::Enter(ScopeKind::Async, lock)) else {
+        return false;
+    };
+    let held = events[start + 1..].iter().take_while(|event| **event != Event::Exit(ScopeKind::Async, lock));
+    held.into_iter().all(|event| match event {
+        Event::Suspend(SuspendKind::Enter | SuspendKind::Exit, of) => *of == lock,
+        Event::Suspend(..) => false,
+        _ => true,
+    })
 }
 
 /// Two uses on different loops of one process, or one on a loop that is made again and again.

@@ -146,11 +146,12 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
         if ctx.shared.threads.foreign(ctx.function_ref(function)).is_none() {
             continue;
         }
-        for site in ctx.program.sites(ctx.function_ref(function)) {
-            if let Some(finding) = judge(ctx, function, site) {
-                ctx.report(function, finding, found);
-            }
-        }
+        let sites = ctx.program.sites(ctx.function_ref(function));
+        let mut findings = sites.iter().filter_map(|site| judge(ctx, function, site));
+        // Moving the function to the loop's thread mends all its calls.
+        let Some(mut first) = findings.next() else { continue };
+        first.related.extend(findings.map(|further| (further.at, "and here".to_owned())));
+        ctx.report(function, first, found);
     }
 }
 

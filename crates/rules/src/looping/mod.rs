@@ -11,10 +11,9 @@ use crate::context::Context;
 use crate::homes::Home;
 use crate::runs::{Run, is_primitive};
 use crate::threads::asks_for_loop;
-use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
-use racewalk_link::{FileId, FunctionRef, Step};
+use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Name};
+use racewalk_link::{FileId, FunctionRef};
 use racewalk_models::{ClassKind, Runs};
-use rustc_hash::FxHashMap;
 
 /// The function's body runs in the thread of a running event loop: it is a coroutine function, a plain handler that its
 /// framework calls there, or a notebook's top level.
@@ -85,84 +84,14 @@ pub(crate) fn is_test_module(name: &str) -> bool {
         || name.split('.').any(|segment| matches!(segment, "tests" | "test" | "testing"))
 }
 
+/// A module of a command-line interface, by the names that such modules have: what its functions wait for, the person who
+/// gave the command waits for too.
+pub(crate) fn is_command_module(name: &str) -> bool {
+    name.split('.').any(|segment| matches!(segment, "cli" | "_cli" | "__main__"))
+}
+
 /// A module that shows or tries something and that no program imports, by the names of the folders it lies in.
 pub(crate) fn is_side_module(name: &str) -> bool {
     let side = ["examples", "example", "cookbook", "docs", "doc", "scripts", "notebooks", "benchmarks", "playground"];
     is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
-}
-
-/// Some helper on the way leaves before it goes on, depending on a parameter that its caller leaves to its default or hands
-/// on from its own: whether this call gets to the sink is not in the code that is looked at.
-pub(crate) fn is_decided_by_argument(
-    ctx: &Context<'_>,
-    steps: &FxHashMap<FunctionRef, Step>,
-    function: FunctionId,
-    site: ExprId,
-    target: FunctionRef,
-) -> bool {
-    let mut caller = (ctx.function_ref(function), site);
-    for (function, step) in ctx.program.chain(steps, target) {
-        let decided_by = parameters_left_on(ctx, function, step.site);
-        if decided_by.into_iter().any(|position| !is_given(ctx, caller, function, position)) {
-            return true;
-        }
-        caller = (function, step.site);
-    }
-    false
-}
-
-/// The parameters on which the function leaves before the site: `if param is None: return` (or raise).
-fn parameters_left_on(ctx: &Context<'_>, function: FunctionRef, site: ExprId) -> Vec<usize> {
-    let module = ctx.program.module(function.file);
-    let mut conditions = Vec::new();
-    let mut found = Vec::new();
-    for event in &ctx.program.function(function).events {
-        match *event {
-            Event::Branch(condition) => conditions.push(condition),
-            Event::Arm(_) => {
-                if let Some(innermost) = conditions.last_mut() {
-                    *innermost = None;
-                }
-            }
-            Event::EndBranch(_) => {
-                conditions.pop();
-            }
-            Event::Return(_) | Event::Raise(_) => {
-                found.extend(conditions.last().copied().flatten().and_then(|c| parameter_tested(module, c)));
-            }
-            Event::Call(call) | Event::ReadPlace(call) | Event::Enter(_, call) if call == site => break,
-            _ => {}
-        }
-    }
-    found
-}
-
-/// The call passes a value of its own for the parameter: neither nothing, nor `None`, nor what it was given itself.
-fn is_given(ctx: &Context<'_>, caller: (FunctionRef, ExprId), target: FunctionRef, position: usize) -> bool {
-    let module = ctx.program.module(caller.0.file);
-    let Expr::Call(callee, args) = module.expr(caller.1) else { return true };
-    let body = ctx.program.function(target);
-    let param = body.params[position].name;
-    let is_bound = body.class.is_some() && matches!(module.expr(callee), Expr::Attr(..));
-    let at = position - usize::from(is_bound && position > 0);
-    let args = module.args(args);
-    let by_name = args.iter().find(|arg| arg.kind == ArgKind::Named(param));
-    let given = by_name.or_else(|| args.iter().filter(|arg| arg.kind == ArgKind::Positional).nth(at));
-    let Some(given) = given else { return false };
-    !matches!(module.expr(given.value), Expr::Literal(Literal::None | Literal::Bool(_)))
-        && parameter_tested(module, given.value)
-            .is_none_or(|own| ctx.program.function(caller.0).params[own].default.is_none())
-}
-
-/// The parameter that a condition looks at and nothing else: `p`, `not p`, `p is None`.
-fn parameter_tested(module: &racewalk_ir::Module, condition: ExprId) -> Option<usize> {
-    match module.expr(condition) {
-        Expr::Name(_, Defs::One(binding)) => match module.bindings[binding.index()].kind {
-            BindingKind::Param(position) => Some(position as usize),
-            _ => None,
-        },
-        Expr::Not(inner) => parameter_tested(module, inner),
-        Expr::Identity(list) => parameter_tested(module, *module.list(list).first()?),
-        _ => None,
-    }
 }

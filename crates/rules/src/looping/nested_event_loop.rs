@@ -130,11 +130,12 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::looping::{is_decided_by_argument, runs_on_loop};
+use crate::looping::runs_on_loop;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{ExprId, FunctionId};
-use racewalk_link::{FunctionRef, How, Sink, SinkKind};
-use racewalk_report::{Confidence, Severity};
+use racewalk_link::{Route, Sink, SinkKind, Trouble, Way};
+use racewalk_report::Confidence::{Certain, Possible};
+use racewalk_report::Severity;
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -166,53 +167,37 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 /// Loop starts in the function itself.
 fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let this = ctx.function_ref(function);
-    let sinks = &ctx.program.summaries.sinks;
-    let first = sinks.partition_point(|sink| sink.function < this);
-    for sink in sinks[first..].iter().take_while(|sink| sink.function == this) {
-        if sink.kind == SinkKind::StartsLoop {
+    for number in ctx.program.summaries.sinks_of(this) {
+        let sink = &ctx.program.summaries.sinks[number as usize];
+        let way = ctx.program.own_way(this, sink.site);
+        if sink.kind == SinkKind::StartsLoop && way != Way::Barred {
             let finding = describe(ctx, function, sink.site, None, sink);
-            ctx.report(function, finding, found);
+            ctx.report(function, finding.at_most(if way == Way::Open { Possible } else { Certain }), found);
         }
     }
 }
 
+/// Helpers between the first and the start of a loop, beyond which it is likelier than not that the way there is never taken.
+const FARTHEST: u16 = 3;
+
 /// Loop starts that plain functions called from here get to.
 fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
-    let summaries = &ctx.program.summaries;
     let mut seen: Vec<(ExprId, u32)> = Vec::new();
-    for edge in ctx.program.edges(ctx.function_ref(function)) {
-        if !matches!(edge.how, How::Calls | How::Implicit | How::Callback) {
+    let this = ctx.function_ref(function);
+    for edge in ctx.program.edges(this) {
+        let Some(route) = ctx.program.route(Trouble::StartsLoop, this, edge, FARTHEST) else { continue };
+        if seen.iter().any(|(site, sink)| *site == edge.site || *sink == route.sink) {
             continue;
         }
-        let Some(step) = summaries.starts_loop.get(&edge.target) else { continue };
-        let this = ctx.function_ref(function);
-        if ctx.program.leads_to(&summaries.starts_loop, this, edge.site, edge.target).is_none() {
-            continue;
-        }
-        if seen.iter().any(|(site, sink)| *site == edge.site || *sink == step.sink) {
-            continue;
-        }
-        seen.push((edge.site, step.sink));
-        let sink = &summaries.sinks[step.sink as usize];
-        let mut finding = describe(ctx, function, edge.site, Some(edge.target), sink);
-        let by_override = ctx.program.chain(&summaries.starts_loop, edge.target).iter().any(|(_, s)| s.is_override);
-        if edge.is_override || by_override {
-            finding = finding.confidence(Confidence::Likely);
-        }
-        if sink.is_fallback || is_decided_by_argument(ctx, &summaries.starts_loop, function, edge.site, edge.target) {
-            finding = finding.confidence(Confidence::Possible);
-        }
+        seen.push((edge.site, route.sink));
+        let sink = &ctx.program.summaries.sinks[route.sink as usize];
+        let sure = if route.way == Way::Open || route.is_by_override() { Possible } else { Certain };
+        let finding = describe(ctx, function, edge.site, Some(&route), sink).at_most(sure);
         ctx.report(function, finding, found);
     }
 }
 
-fn describe(
-    ctx: &Context<'_>,
-    function: FunctionId,
-    site: ExprId,
-    through: Option<FunctionRef>,
-    sink: &Sink,
-) -> Finding {
+fn describe(ctx: &Context<'_>, function: FunctionId, site: ExprId, through: Option<&Route>, sink: &Sink) -> Finding {
     let start = ctx.program.callee_text(sink.function.file, sink.site);
     let called = ctx.program.callee_text(ctx.file, site);
     let within = ctx.symbol(function);
@@ -230,8 +215,8 @@ fn describe(
     };
     let help = match through {
         None => "await the coroutine here".to_owned(),
-        Some(target) => {
-            let helper = ctx.program.function(target).name;
+        Some(route) => {
+            let helper = ctx.program.function(route.legs[0].function).name;
             format!(
                 "make `{helper}` and what it calls down to `{start}()` asynchronous, and await it: `await {called}(…)`"
             )
@@ -242,7 +227,7 @@ fn describe(
     let shape = format!("{}>{start}", sink_name(ctx, sink));
     let mut finding = Finding::new(&RULE, ctx.place(site), within, message).help(help).shape(shape.clone());
     finding.cluster = shape;
-    finding.chain = ctx.hops(function, site, &ctx.program.summaries.starts_loop, through, (sink.function, sink.site));
+    finding.chain = ctx.hops(function, site, through.map_or(&[], |route| &route.legs));
     if through.is_some() {
         finding = finding.related(sink_place, "the loop is started here");
     }

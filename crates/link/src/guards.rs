@@ -1,0 +1,497 @@
+//! Guards: the conditions under which a function gets to one of its expressions, and what a call's arguments make of them.
+//!
+//! A chain of calls is a finding only when some caller can take it. `load(path, sample=None)` that blocks below
+//! `if sample is not None:` does not block for a caller that gives no sample.
+
+use crate::Program;
+use crate::types::{FunctionRef, Type};
+use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind};
+use racewalk_models::{ClassKind, Ends};
+use smallvec::SmallVec;
+
+/// A condition that holds, or does not, wherever control gets to the guarded expression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Guard {
+    condition: ExprId,
+    holds: bool,
+}
+
+/// What is known of a value at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    Unknown,
+    None,
+    /// Something, not `None`.
+    Some,
+    Bool(bool),
+    Int(i32),
+    Text(Name),
+}
+
+/// What a parameter is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    value: Value,
+    /// The value is a default that stands only where callers outside this chain leave it.
+    is_open: bool,
+}
+
+impl Given {
+    const UNKNOWN: Given = Given { value: Value::Unknown, is_open: false };
+
+    const fn sure(value: Value) -> Self {
+        Self { value, is_open: false }
+    }
+}
+
+/// What the parameters of a function are given, by position.
+pub(crate) type Frame = SmallVec<[Given; 8]>;
+
+/// Whether control gets to an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Some condition on the way certainly fails.
+    Barred,
+    /// Only when a caller that is not looked at gives a parameter another value than its default, or when something fails.
+    Open,
+    /// As far as can be seen.
+    Clear,
+}
+
+/// How a function gets to an expression.
+enum Reached {
+    /// When these hold; in a handler or not.
+    Under { facts: Vec<Guard>, in_handler: bool },
+    /// The process has ended before.
+    Never,
+    /// No event tells.
+    Unknown,
+}
+
+/// The guards of an expression. `exits` are the function's calls that end the process.
+fn guards(module: &Module, events: &[Event], site: ExprId, exits: &[ExprId]) -> Reached {
+    let mut facts: Vec<Guard> = Vec::new();
+    let mut dead_below: Option<usize> = None;
+    let mut blocks: Vec<Block> = Vec::new();
+    let whole = enclosing_place(module, site);
+    for event in events {
+        match *event {
+            Event::Call(at) | Event::ReadPlace(at) | Event::Enter(_, at) | Event::Loop(Some(at))
+                if at == site || whole.contains(&at) =>
+            {
+                if dead_below.is_some() {
+                    return Reached::Never;
+                }
+                let in_handler = blocks.iter().any(|block| matches!(block, Block::Other { in_handler: true, .. }));
+                return Reached::Under { facts, in_handler };
+            }
+            Event::Call(at) if exits.contains(&at) => {
+                dead_below.get_or_insert(blocks.len());
+                leave(&mut blocks);
+            }
+            Event::Branch(condition) => {
+                blocks.push(Block::Branch(Branch::new(facts.len(), condition)));
+                facts.extend(condition.map(|condition| Guard { condition, holds: true }));
+            }
+            Event::Arm(condition) => {
+                if let Some(Block::Branch(branch)) = blocks.last_mut() {
+                    facts.truncate(branch.start);
+                    branch.next(condition);
+                    facts.extend(branch.earlier.iter().map(|condition| Guard { condition: *condition, holds: false }));
+                    facts.extend(condition.map(|condition| Guard { condition, holds: true }));
+                }
+            }
+            Event::EndBranch(_) => {
+                if let Some(Block::Branch(branch)) = blocks.pop() {
+                    facts.truncate(branch.start);
+                    facts.extend(branch.afterwards());
+                }
+            }
+            Event::Return(_) | Event::Raise(_) | Event::Break | Event::Continue => {
+                leave(&mut blocks);
+            }
+            Event::Loop(_) | Event::Try | Event::Defer => {
+                blocks.push(Block::Other { start: facts.len(), in_handler: false });
+            }
+            Event::EndLoop | Event::Handler(_) | Event::TryElse | Event::Finally => {
+                if let Some(Block::Other { start, in_handler }) = blocks.last_mut() {
+                    facts.truncate(*start);
+                    *in_handler = matches!(event, Event::Handler(_));
+                }
+            }
+            Event::EndLoopElse | Event::EndTry | Event::EndDefer => {
+                if let Some(Block::Other { start, .. }) = blocks.pop() {
+                    facts.truncate(start);
+                }
+            }
+            _ => {}
+        }
+        // What follows the end of the process in its own block never happens; the next arm or what is behind the block may.
+        let is_over = match event {
+            Event::Arm(_) | Event::Handler(_) | Event::TryElse | Event::Finally | Event::EndLoop => {
+                dead_below == Some(blocks.len())
+            }
+            _ => dead_below.is_some_and(|level| blocks.len() < level),
+        };
+        if is_over {
+            dead_below = None;
+        }
+    }
+    Reached::Unknown
+}
+
+fn leave(blocks: &mut [Block]) {
+    if let Some(Block::Branch(branch)) = blocks.last_mut() {
+        branch.leaves = true;
+    }
+}
+
+/// The members, elements and calls that a property's read is the beginning of: their event stands for it.
+fn enclosing_place(module: &Module, site: ExprId) -> SmallVec<[ExprId; 4]> {
+    let mut whole = SmallVec::new();
+    let mut current = site;
+    while let Some(parent) = module.parent(current) {
+        match module.expr(parent) {
+            Expr::Attr(base, _) | Expr::Subscript(base, _) | Expr::Call(base, _) if base == current => {
+                whole.push(parent)
+            }
+            _ => break,
+        }
+        current = parent;
+    }
+    whole
+}
+
+/// What is open around an event.
+enum Block {
+    Branch(Branch),
+    Other { start: usize, in_handler: bool },
+}
+
+/// An open branch.
+struct Branch {
+    /// Facts before it.
+    start: usize,
+    /// The condition of the arm that is open.
+    arm: Option<ExprId>,
+    /// The conditions of the arms before it.
+    earlier: SmallVec<[ExprId; 4]>,
+    /// The open arm does not go on behind the branch.
+    leaves: bool,
+    /// Conditions of the first arms that all leave.
+    left: SmallVec<[ExprId; 4]>,
+    /// Arms so far that go on behind the branch, and the last of them.
+    going_on: usize,
+}
+
+impl Branch {
+    fn new(start: usize, condition: Option<ExprId>) -> Self {
+        let (earlier, left) = (SmallVec::new(), SmallVec::new());
+        Self { start, arm: condition, earlier, leaves: false, left, going_on: 0 }
+    }
+
+    fn next(&mut self, condition: Option<ExprId>) {
+        self.close_arm();
+        self.earlier.extend(self.arm);
+        self.arm = condition;
+        self.leaves = false;
+    }
+
+    fn close_arm(&mut self) {
+        if !self.leaves {
+            self.going_on += 1;
+        } else if self.going_on == 0 {
+            self.left.extend(self.arm);
+        }
+    }
+
+    /// What holds behind it.
+    fn afterwards(mut self) -> SmallVec<[Guard; 4]> {
+        self.close_arm();
+        let mut facts: SmallVec<[Guard; 4]> =
+            self.left.iter().map(|condition| Guard { condition: *condition, holds: false }).collect();
+        // `if a: … else: return`: behind it, `a` holds.
+        if let (1, [only], None, true) = (self.going_on, self.earlier.as_slice(), self.arm, self.leaves)
+            && self.left.is_empty()
+        {
+            facts.push(Guard { condition: *only, holds: true });
+        }
+        facts
+    }
+}
+
+impl Program {
+    /// Whether a function that is given this gets to the expression. A helper that does it to fill a field of its object
+    /// when that is still empty does it once, or never where the object was made with the field filled.
+    pub(crate) fn way(&self, function: FunctionRef, frame: &Frame, site: ExprId, is_helper: bool) -> Way {
+        let module = self.module(function.file);
+        let exits = self.exits(function);
+        let (guards, in_handler) = match guards(module, &self.function(function).events, site, &exits) {
+            Reached::Under { facts, in_handler } => (facts, in_handler),
+            Reached::Never => return Way::Barred,
+            Reached::Unknown => return Way::Clear,
+        };
+        let reader = Reader { program: self, module, function, frame };
+        let mut way = if in_handler { Way::Open } else { Way::Clear };
+        for guard in guards {
+            match reader.truth(guard.condition, DEPTH) {
+                Some((truth, _)) if truth == guard.holds => {}
+                Some((_, true)) => way = Way::Open,
+                Some((_, false)) => return Way::Barred,
+                None if is_helper && reader.fills_field(guard.condition, guard.holds) => way = Way::Open,
+                None => {}
+            }
+        }
+        way
+    }
+
+    /// The function's calls that end the process, by a signal to itself too.
+    fn exits(&self, function: FunctionRef) -> SmallVec<[ExprId; 2]> {
+        let sites = self.sites(function);
+        let model = |call: ExprId| self.model_of(sites.iter().find(|site| site.call == call)?.callee);
+        let is_own = |pid: ExprId| model(pid).is_some_and(|model| model.own_process);
+        let module = self.module(function.file);
+        let exits = sites.iter().filter(|site| match self.model_of(site.callee).and_then(|model| model.ends_process) {
+            Some(Ends::Own) => true,
+            Some(Ends::Named) => Arguments::of(module, site.call).args.first().is_some_and(|pid| is_own(pid.value)),
+            None => false,
+        });
+        exits.map(|site| site.call).collect()
+    }
+
+    /// What the parameters of a function are given when nothing is known of its callers.
+    pub(crate) fn own_frame(&self, function: FunctionRef) -> Frame {
+        let module = self.module(function.file);
+        let own = |default: ExprId| Given { value: literal(module, default), is_open: true };
+        self.function(function).params.iter().map(|param| param.default.map_or(Given::UNKNOWN, own)).collect()
+    }
+
+    /// What a call in `caller` gives to the parameters of `target`.
+    pub(crate) fn handed_frame(&self, caller: FunctionRef, frame: &Frame, site: ExprId, target: FunctionRef) -> Frame {
+        let body = self.function(target);
+        let Some(skipped) = self.bound_parameters(caller, site, target) else {
+            return body.params.iter().map(|_| Given::UNKNOWN).collect();
+        };
+        let module = self.module(caller.file);
+        let reader = Reader { program: self, module, function: caller, frame };
+        let call = Arguments::of(module, site);
+        let declared = self.module(target.file);
+        let given = |(position, param): (usize, &racewalk_ir::Param)| {
+            if position < skipped || matches!(param.kind, ParamKind::Rest | ParamKind::RestNamed) {
+                return Given::UNKNOWN;
+            }
+            match call.find(position - skipped, param.name, param.kind) {
+                Some(argument) => reader.value(argument, DEPTH),
+                None if call.is_spread => Given::UNKNOWN,
+                None => param.default.map_or(Given::UNKNOWN, |default| Given::sure(literal(declared, default))),
+            }
+        };
+        body.params.iter().enumerate().map(given).collect()
+    }
+
+    /// How many parameters are bound before a call's own arguments count; none when the site is no plain call of the target.
+    fn bound_parameters(&self, caller: FunctionRef, site: ExprId, target: FunctionRef) -> Option<usize> {
+        let callee = self.sites(caller).iter().find(|other| other.call == site)?.callee;
+        let is_function = |member: &Type| matches!(member, Type::Function(of) | Type::MadeSync(of) if *of == target);
+        let is_bound = |member: &Type| matches!(member, Type::Method(..) | Type::Class(_) | Type::Instance(..));
+        if callee.members().iter().any(is_function) {
+            Some(0)
+        } else {
+            callee.members().iter().any(is_bound).then_some(1)
+        }
+    }
+}
+
+/// A call's arguments.
+struct Arguments<'m> {
+    args: &'m [racewalk_ir::Arg],
+    is_spread: bool,
+}
+
+impl<'m> Arguments<'m> {
+    fn of(module: &'m Module, call: ExprId) -> Self {
+        let args = if let Expr::Call(_, args) = module.expr(call) { module.args(args) } else { &[] };
+        let is_spread = args.iter().any(|arg| matches!(arg.kind, ArgKind::Spread | ArgKind::SpreadNamed));
+        Self { args, is_spread }
+    }
+
+    fn find(&self, position: usize, name: Name, kind: ParamKind) -> Option<ExprId> {
+        let by_name = self.args.iter().find(|arg| arg.kind == ArgKind::Named(name));
+        let by_position = || {
+            let is_plain = |arg: &&racewalk_ir::Arg| matches!(arg.kind, ArgKind::Positional);
+            let before_spread = self.args.iter().take_while(|arg| arg.kind != ArgKind::Spread);
+            before_spread.filter(is_plain).nth(position).filter(|_| kind != ParamKind::Named)
+        };
+        by_name.or_else(by_position).map(|arg| arg.value)
+    }
+}
+
+/// How far a value is followed through locals and nested conditions.
+const DEPTH: u32 = 8;
+
+/// Reads expressions of one function, given its parameters.
+struct Reader<'p> {
+    program: &'p Program,
+    module: &'p Module,
+    function: FunctionRef,
+    frame: &'p Frame,
+}
+
+impl Reader<'_> {
+    /// Whether a condition holds, and whether that rests on an open default.
+    fn truth(&self, condition: ExprId, depth: u32) -> Option<(bool, bool)> {
+        let depth = depth.checked_sub(1)?;
+        match self.module.expr(condition) {
+            Expr::Not(inner) => self.truth(inner, depth).map(|(truth, is_open)| (!truth, is_open)),
+            Expr::Bind(inner) => self.truth(inner, depth),
+            Expr::Logical(list, operator) => self.logical(self.module.list(list), operator, depth),
+            Expr::Identity(list) | Expr::Equality(list) => self.same(self.module.list(list), depth),
+            Expr::Call(..) if self.asks_whether_loop_runs(condition) => Some((true, false)),
+            _ => {
+                let given = self.value(condition, depth);
+                let truth = match given.value {
+                    Value::None => false,
+                    Value::Bool(truth) => truth,
+                    Value::Int(number) => number != 0,
+                    Value::Text(text) => !text.as_str().is_empty(),
+                    Value::Some | Value::Unknown => return None,
+                };
+                Some((truth, given.is_open))
+            }
+        }
+    }
+
+    fn logical(&self, operands: &[ExprId], operator: LogicalOp, depth: u32) -> Option<(bool, bool)> {
+        let settles = operator == LogicalOp::Or;
+        let known: SmallVec<[_; 4]> = operands.iter().map(|operand| self.truth(*operand, depth)).collect();
+        let decided = known.iter().flatten().filter(|(truth, _)| *truth == settles);
+        if let Some((_, is_open)) = decided.min_by_key(|(_, is_open)| *is_open) {
+            return Some((settles, *is_open));
+        }
+        let is_open = known.iter().flatten().any(|(_, is_open)| *is_open);
+        known.iter().all(Option::is_some).then_some((!settles, is_open))
+    }
+
+    fn same(&self, operands: &[ExprId], depth: u32) -> Option<(bool, bool)> {
+        let [left, right] = operands else { return None };
+        let (left, right) = (self.value(*left, depth), self.value(*right, depth));
+        let is_same = match (left.value, right.value) {
+            (Value::Unknown, _) | (_, Value::Unknown) | (Value::Some, Value::Some) => return None,
+            (Value::Some, Value::None) | (Value::None, Value::Some) => false,
+            (Value::Some, _) | (_, Value::Some) => return None,
+            (left, right) => left == right,
+        };
+        Some((is_same, left.is_open || right.is_open))
+    }
+
+    fn value(&self, expr: ExprId, depth: u32) -> Given {
+        let Some(depth) = depth.checked_sub(1) else { return Given::UNKNOWN };
+        match self.module.expr(expr) {
+            Expr::Name(_, Defs::One(binding)) => match self.module.bindings[binding.index()].kind {
+                BindingKind::Param(0) if self.program.function(self.function).class.is_some() => {
+                    Given::sure(Value::Some)
+                }
+                BindingKind::Param(position) => self.frame.get(position as usize).copied().unwrap_or(Given::UNKNOWN),
+                BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => self.value(value, depth),
+                BindingKind::Function(_) | BindingKind::Class(_) => Given::sure(Value::Some),
+                _ => Given::UNKNOWN,
+            },
+            Expr::Bind(inner) => self.value(inner, depth),
+            Expr::Not(_) | Expr::Identity(_) | Expr::Equality(_) => match self.truth(expr, depth) {
+                Some((truth, is_open)) => Given { value: Value::Bool(truth), is_open },
+                None => Given::UNKNOWN,
+            },
+            Expr::Logical(list, operator) => self.chosen(self.module.list(list), operator, depth),
+            Expr::Call(..) if self.gives_running_loop(expr) => Given::sure(Value::Some),
+            Expr::Call(..) if self.reads_environment(expr) => Given { value: Value::Bool(false), is_open: true },
+            _ => Given::sure(literal(self.module, expr)),
+        }
+    }
+
+    /// The condition asks whether a field of the function's own object, or a variable of the module, is still empty.
+    fn fills_field(&self, condition: ExprId, holds: bool) -> bool {
+        match self.module.expr(condition) {
+            Expr::Not(inner) => self.fills_field(inner, !holds),
+            Expr::Identity(list) => match self.module.list(list) {
+                [kept, none] => holds && literal(self.module, *none) == Value::None && self.is_kept(*kept),
+                _ => false,
+            },
+            Expr::Attr(..) | Expr::Name(..) => !holds && self.is_kept(condition),
+            _ => false,
+        }
+    }
+
+    fn is_kept(&self, expr: ExprId) -> bool {
+        let base = match self.module.expr(expr) {
+            Expr::Attr(base, _) => base,
+            Expr::Name(_, Defs::Outer) => return true,
+            _ => return false,
+        };
+        let Expr::Name(_, Defs::One(binding)) = self.module.expr(base) else { return false };
+        let is_method = self.program.function(self.function).class.is_some();
+        is_method && self.module.bindings[binding.index()].kind == BindingKind::Param(0)
+    }
+
+    /// A variable of the environment, or a small function that reads one: set only where somebody sets it.
+    fn reads_environment(&self, call: ExprId) -> bool {
+        const FEW_CALLS: usize = 4;
+        let reads = |callee: Type| self.program.model_of(callee).is_some_and(|model| model.reads_environment);
+        let site = self.program.sites(self.function).iter().find(|site| site.call == call);
+        match site.map(|site| site.callee) {
+            Some(Type::Function(target)) => {
+                let sites = self.program.sites(target);
+                sites.len() <= FEW_CALLS && sites.iter().any(|site| reads(site.callee))
+            }
+            Some(callee) => reads(callee) && Arguments::of(self.module, call).args.len() == 1,
+            None => false,
+        }
+    }
+
+    /// `given or fallback`: the first operand that settles it.
+    fn chosen(&self, operands: &[ExprId], operator: LogicalOp, depth: u32) -> Given {
+        let stops_at = operator == LogicalOp::Or;
+        let Some((last, first)) = operands.split_last() else { return Given::UNKNOWN };
+        for operand in first {
+            match self.truth(*operand, depth) {
+                Some((truth, _)) if truth == stops_at => return self.value(*operand, depth),
+                Some((_, false)) => {}
+                _ => return Given::UNKNOWN,
+            }
+        }
+        self.value(*last, depth)
+    }
+
+    /// On the thread of a running loop the answer is yes.
+    fn asks_whether_loop_runs(&self, call: ExprId) -> bool {
+        let site = self.program.sites(self.function).iter().find(|site| site.call == call);
+        site.is_some_and(|site| {
+            matches!(site.callee, Type::ExternalMethod(class, method, _)
+            if method.as_str() == "is_running" && self.program.models().kind(class) == Some(ClassKind::EventLoop))
+        })
+    }
+
+    /// A look-up of the running loop by a function that says so when there is none: on a loop's thread there is one.
+    fn gives_running_loop(&self, call: ExprId) -> bool {
+        let site = self.program.sites(self.function).iter().find(|site| site.call == call);
+        let Some(Type::Function(target) | Type::Method(target, _)) = site.map(|site| site.callee) else { return false };
+        let is_loop = |member: &Type| {
+            matches!(member, Type::ExternalInstance(class, _)
+            if self.program.models().kind(*class) == Some(ClassKind::EventLoop))
+        };
+        self.program.summaries.guarded.contains(&target)
+            && self.program.evaluator(self.function.file).eval(self.function.id, call).members().iter().any(is_loop)
+    }
+}
+
+/// What an expression is by itself.
+fn literal(module: &Module, expr: ExprId) -> Value {
+    match module.expr(expr) {
+        Expr::Literal(Literal::None) => Value::None,
+        Expr::Literal(Literal::Bool(truth)) => Value::Bool(truth),
+        Expr::Literal(Literal::Int(number)) => Value::Int(number),
+        Expr::Literal(Literal::Str(text)) => Value::Text(text),
+        Expr::Literal(_) | Expr::Format(_) | Expr::Lambda(_) => Value::Some,
+        Expr::Tuple(_) | Expr::List(_) | Expr::Set(_) | Expr::Map(_) | Expr::Comp(..) => Value::Some,
+        _ => Value::Unknown,
+    }
+}

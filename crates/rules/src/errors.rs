@@ -1,0 +1,61 @@
+//! Errors: whether a coroutine function can fail without anybody noticing when its result is dropped.
+
+use crate::scopes::{enclosing_blocks, handlers_of, is_broad};
+use racewalk_ir::{Event, ExprId, SuspendKind};
+use racewalk_link::{FunctionRef, Program, Type};
+use racewalk_models::ClassKind;
+
+/// Nothing that the function awaits or raises gets out of it: it stands under a handler for everything, or is itself such a
+/// function, or a wait that does not fail. What it computes between is taken to be sound.
+pub(crate) fn are_contained(program: &Program, function: FunctionRef) -> bool {
+    contained(program, function, &mut Vec::new())
+}
+
+fn contained(program: &Program, function: FunctionRef, seen: &mut Vec<FunctionRef>) -> bool {
+    // Functions that await each other contain their errors when nothing else in them fails.
+    const MOST_SEEN: usize = 60;
+    if seen.contains(&function) {
+        return true;
+    }
+    if seen.len() >= MOST_SEEN {
+        return false;
+    }
+    seen.push(function);
+    let module = program.module(function.file);
+    let events = &program.function(function).events;
+    events.iter().enumerate().all(|(at, event)| {
+        let is_sound = match *event {
+            Event::Raise(_) => false,
+            Event::Suspend(SuspendKind::Exit, _) => true,
+            Event::Suspend(_, operand) => waits_soundly(program, function, operand, seen),
+            _ => true,
+        };
+        is_sound
+            || enclosing_blocks(&events[..at])
+                .into_iter()
+                .flat_map(|start| handlers_of(&events[start..]))
+                .any(|handler| is_broad(module, &handler) && !handler.raises)
+    })
+}
+
+fn waits_soundly(program: &Program, function: FunctionRef, operand: ExprId, seen: &mut Vec<FunctionRef>) -> bool {
+    let Some(site) = program.sites(function).iter().find(|site| site.call == operand) else { return false };
+    match site.callee {
+        Type::Function(target) | Type::Method(target, _) => {
+            program.function(target).is_async && contained(program, target, seen)
+        }
+        callee => does_not_fail(program, callee),
+    }
+}
+
+/// A pause, or a wait for other tasks of the program: putting into a queue, an event, a lock.
+pub(crate) fn does_not_fail(program: &Program, callee: Type) -> bool {
+    match callee {
+        Type::External(_) => program.model_of(callee).is_some_and(|model| model.pauses),
+        Type::ExternalMethod(class, ..) => matches!(
+            program.models().kind(class),
+            Some(ClassKind::AsyncQueue | ClassKind::AsyncEvent | ClassKind::AsyncLock | ClassKind::AsyncSemaphore)
+        ),
+        _ => false,
+    }
+}
