@@ -149,6 +149,9 @@ fn evaluate(evaluator: &Evaluator<'_>, slot: SlotId) -> Slot {
 fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> Type {
     if let Some(annotation) = function.returns {
         let declared = evaluator.annotation(evaluator.annotation_scope(id), annotation);
+        if hands_out_functions(evaluator, id, function, declared) {
+            return Type::union(function.return_values.iter().map(|value| evaluator.eval(id, *value)));
+        }
         if !declared.is_unknown() || function.stub != racewalk_ir::Stub::No {
             return declared;
         }
@@ -163,6 +166,15 @@ fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> T
         return Type::None;
     }
     Type::union(function.return_values.iter().map(|value| evaluator.eval(id, *value)))
+}
+
+/// A plain function that is declared to give an awaitable, and gives the async functions themselves.
+fn hands_out_functions(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function, declared: Type) -> bool {
+    let is_function = |value: &ExprId| matches!(evaluator.eval(id, *value), Type::Function(_) | Type::Method(..));
+    matches!(declared, Type::Coroutine(_))
+        && !function.is_async
+        && !function.return_values.is_empty()
+        && function.return_values.iter().all(is_function)
 }
 
 /// What a generator hands out.

@@ -174,7 +174,10 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
                 && matches!(site.callee, Type::ExternalMethod(class, ..) if class.as_str() == "socket.socket"))
             {
                 let sink = sink_at(program, function, site.call, site.callee);
-                sinks.extend(sink.filter(|sink| !is_in_memory(&evaluator, function.id, sink)));
+                let is_nothing = |sink: &Sink| {
+                    is_in_memory(&evaluator, function.id, sink) || is_done_already(&evaluator, function.id, sink)
+                };
+                sinks.extend(sink.filter(|sink| !is_nothing(sink)));
             }
         }
         for event in &module.functions[id].events {
@@ -226,6 +229,20 @@ fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type)
         _ => false,
     };
     Some(Sink { function, site: call, callee, kind, is_bounded })
+}
+
+/// The result of a future that a wait for several has handed out.
+fn is_done_already(evaluator: &Evaluator<'_>, function: FunctionId, sink: &Sink) -> bool {
+    if sink.kind != SinkKind::Blocks(Blocks::Thread) {
+        return false;
+    }
+    let module = evaluator.module;
+    let Expr::Call(callee, _) = module.expr(sink.site) else { return false };
+    let Expr::Attr(future, _) = module.expr(callee) else { return false };
+    let Expr::Name(_, Defs::One(binding)) = module.expr(future) else { return false };
+    let BindingKind::Element(source) = module.bindings[binding.index()].kind else { return false };
+    let waits = |class| evaluator.linked.models.inherited(class, |class| class.iterate_blocks).is_some();
+    matches!(evaluator.eval(function, source), Type::ExternalInstance(class, _) if waits(class))
 }
 
 /// An archive or table over a file that lies in memory.

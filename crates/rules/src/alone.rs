@@ -3,8 +3,8 @@
 //!
 //! What holds up the loop there holds up nobody else, as long as nothing is started beside it.
 
-use racewalk_ir::{Expr, FunctionKind, Role};
-use racewalk_link::{FunctionRef, Program};
+use racewalk_ir::{Event, Expr, ExprId, FunctionKind, Role};
+use racewalk_link::{Answer, FunctionRef, How, Program};
 use racewalk_models::{Serves, Spawns};
 use rustc_hash::FxHashSet;
 
@@ -42,6 +42,42 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
     closure(program, roots).difference(&shared).copied().collect()
 }
 
+/// The functions that begin a program's only work on a loop: each is given to a call that starts one, or is the first thing
+/// that such a function awaits, and is used nowhere else. Before their first suspension point nothing else is on the loop.
+pub(crate) fn beginnings(program: &Program) -> FxHashSet<FunctionRef> {
+    let mut found = FxHashSet::default();
+    let mut open: Vec<FunctionRef> = Vec::new();
+    for caller in program.functions().filter(|caller| !program.function(*caller).is_async) {
+        let run = program.edges(caller).iter().filter(|edge| is_run_to_end(program, caller, edge.site));
+        open.extend(run.map(|edge| edge.target));
+    }
+    while let Some(function) = open.pop() {
+        let callers = program.summaries.callers.get(&function).map_or(&[][..], Vec::as_slice);
+        let begins = |(caller, site, _): &(FunctionRef, ExprId, How)| {
+            is_run_to_end(program, *caller, *site)
+                || (found.contains(caller) && first_awaited(program, *caller) == Some(*site))
+        };
+        let body = program.function(function);
+        if !body.is_async || program.entries.contains_key(&function) || !callers.iter().all(begins) {
+            continue;
+        }
+        if found.insert(function) {
+            let first = first_awaited(program, function);
+            let next = program.edges(function).iter().filter(|edge| Some(edge.site) == first);
+            open.extend(next.map(|edge| edge.target));
+        }
+    }
+    found
+}
+
+/// What a function awaits first.
+fn first_awaited(program: &Program, function: FunctionRef) -> Option<ExprId> {
+    program.function(function).events.iter().find_map(|event| match event {
+        Event::Suspend(_, operand) => Some(*operand),
+        _ => None,
+    })
+}
+
 /// By its names, nobody outside the program calls it: a nested function, or one below a name that begins with `_`.
 fn is_internal(program: &Program, function: FunctionRef) -> bool {
     let module = program.module(function.file).name;
@@ -54,8 +90,9 @@ fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
     closure(program, vec![function]).into_iter().all(|function| {
         program.sites(function).iter().all(|site| {
             program.model_of(site.callee).is_none_or(|model| {
-                let joins = model.joins.is_some() && model.blocks.is_none();
-                !joins && !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
+                let joins = || program.evaluator(function.file).given_by(function.id, site);
+                !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
+                    && (model.joins.is_none() || program.evaluator(function.file).awaitable(joins()) != Answer::Yes)
             })
         })
     })
@@ -79,7 +116,7 @@ fn starts_programs(program: &Program, function: FunctionRef) -> bool {
 }
 
 /// The coroutine is an argument of a call that starts a loop for it.
-fn is_run_to_end(program: &Program, caller: FunctionRef, site: racewalk_ir::ExprId) -> bool {
+fn is_run_to_end(program: &Program, caller: FunctionRef, site: ExprId) -> bool {
     let module = program.module(caller.file);
     let Some(runner) = module.parent(site).filter(|parent| matches!(module.expr(*parent), Expr::Call(..))) else {
         return false;

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub is_loop_patched: bool,
     /// Functions that run only as part of a program's one task.
     pub alone: FxHashSet<FunctionRef>,
+    /// Functions that begin a program's only work on a loop.
+    pub beginnings: FxHashSet<FunctionRef>,
     /// Who runs beside the loop.
     pub threads: Threads,
     /// Where objects of loops are kept.
@@ -75,6 +77,7 @@ impl Shared {
             async_uses: AsyncUses::new(program),
             is_loop_patched: is_loop_patched(program),
             alone: alone::functions(program),
+            beginnings: alone::beginnings(program),
             threads,
             homes,
             runs,

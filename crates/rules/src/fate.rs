@@ -1,7 +1,9 @@
 //! What becomes of a value that somebody must await or keep: followed through the code that holds it.
 
 use crate::context::Context;
-use racewalk_ir::{BindingId, BindingKind, Expr, ExprId, FunctionId, FunctionKind, LogicalOp, Name, Role};
+use racewalk_ir::{
+    BindingId, BindingKind, Expr, ExprId, FunctionId, FunctionKind, LogicalOp, Name, Param, ParamKind, Role,
+};
 use racewalk_link::Type;
 
 /// How a value is used where its result is meant.
@@ -251,7 +253,7 @@ fn given_to(ctx: &Context<'_>, call: ExprId, expr: ExprId, target: racewalk_link
     let args = ctx.evaluator.args(call);
     let Some(position) = args.iter().position(|arg| arg.value == expr) else { return Fate::HandedOn };
     let param = match args[position].kind {
-        racewalk_ir::ArgKind::Positional => body.params.get(position + skipped),
+        racewalk_ir::ArgKind::Positional => by_position(&body.params, position + skipped),
         racewalk_ir::ArgKind::Named(name) => body.params.iter().find(|param| param.name == name),
         _ => None,
     };
@@ -269,6 +271,12 @@ fn given_to(ctx: &Context<'_>, call: ExprId, expr: ExprId, target: racewalk_link
         _ => false,
     };
     if is_value { Fate::Misused(Misuse::Argument, expr) } else { Fate::HandedOn }
+}
+
+/// The parameter that takes a positional argument.
+fn by_position(params: &[Param], position: usize) -> Option<&Param> {
+    let mut positional = params.iter().filter(|param| matches!(param.kind, ParamKind::Positional | ParamKind::Normal));
+    positional.nth(position).or_else(|| params.iter().find(|param| param.kind == ParamKind::Rest))
 }
 
 /// `items.append(value)`: the value's fate is that of a local collection that nobody looks at.

@@ -163,7 +163,11 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// A test waits for what it starts in its own ways.
+/// A finalizer has nobody left who could wait; a test waits for what it starts in its own ways.
+fn is_best_effort(ctx: &Context<'_>, function: FunctionId) -> bool {
+    ctx.module.function(function).name.as_str() == "__del__" || is_test(ctx, function)
+}
+
 fn is_test(ctx: &Context<'_>, function: FunctionId) -> bool {
     let mut current = Some(function);
     while let Some(id) = current {
@@ -268,7 +272,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
     let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
-        .confidence(if is_test(ctx, function) { Confidence::Possible } else { Confidence::Certain })
+        .confidence(if is_best_effort(ctx, function) { Confidence::Possible } else { Confidence::Certain })
         .help("await it, start it in a TaskGroup, or keep it in a set until its done-callback discards it")
         .shape(shape.clone());
     finding.cluster = format!("{shape}({})", coroutine_name(ctx, site.call));

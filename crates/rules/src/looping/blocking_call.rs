@@ -138,12 +138,11 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::looping::{is_command_module, is_test_module, runs_on_loop};
+use crate::looping::runs_on_loop;
+use crate::looping::weight::{confidence, holds_up_nobody, is_at_beginning, is_mild_through_helpers, is_small};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{
-    BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role, ScopeKind, SuspendKind,
-};
-use racewalk_link::{Route, Sink, SinkKind, Trouble, Type, Way, is_certain};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role, ScopeKind, SuspendKind};
+use racewalk_link::{Route, Sink, SinkKind, Trouble, Type, Way};
 use racewalk_models::{Blocks, ClassKind, Serves};
 use racewalk_report::{Confidence, Severity};
 
@@ -176,16 +175,6 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 const FARTHEST: u16 = 2;
 const FARTHEST_BY_OVERRIDE: u16 = 1;
 
-/// The function prepares an object or a program, by its name, and is done once before anybody asks for anything.
-fn prepares(name: Name) -> bool {
-    let name = name.as_str().trim_start_matches('_');
-    let name = name.strip_prefix("async_").unwrap_or(name);
-    matches!(
-        name,
-        "initialize" | "initialise" | "setup" | "set_up" | "startup" | "start_up" | "on_startup" | "bootstrap"
-    )
-}
-
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     let entry = ctx.program.entry_runs(ctx.function_ref(function));
@@ -194,45 +183,50 @@ fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
     is_once || ctx.module.function(function).kind == FunctionKind::Module
 }
 
-/// Held up or not, nobody waits: the function runs for a test, before anything is served, or as the only task of a program
-/// that runs once.
-fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
-    let module = ctx.module.name.as_str();
-    is_test_module(module)
-        || ctx.shared.alone.contains(&ctx.function_ref(function))
-        || (is_command_module(module) && !serves_requests(ctx, function))
-        || prepares(ctx.module.function(function).name)
-}
-
 fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
-    let this = ctx.function_ref(function);
     let summaries = &ctx.program.summaries;
-    let own: Vec<&Sink> = summaries.sinks_of(this).map(|number| &summaries.sinks[number as usize]).collect();
-    let mut touches_files = false;
+    let own: Vec<&Sink> =
+        summaries.sinks_of(ctx.function_ref(function)).map(|number| &summaries.sinks[number as usize]).collect();
+    // A chain of calls on one line is one piece of work.
+    let is_part = |sink: &Sink| own.iter().any(|other| is_receiver_of(ctx, other.site, sink.site));
+    let weighed: Vec<Weighed<'_>> =
+        own.iter().filter(|sink| !is_part(sink)).filter_map(|sink| weighed(ctx, function, sink)).collect();
+    // So is work on files: the weightiest call stands for it.
+    let of_files = weighed.iter().rev().filter(|call| call.blocks == Blocks::File);
+    let weightiest = of_files.max_by_key(|call| call.sure).map(|call| call.sink.site);
     let mut reported: Vec<(String, usize)> = Vec::new();
-    for sink in &own {
-        let SinkKind::Blocks(blocks) = sink.kind else { continue };
-        let way = ctx.program.own_way(this, sink.site);
-        if way == Way::Barred {
-            continue;
-        }
-        // Opening a file and reading it is one piece of work, and so is a chain of calls on one line.
-        let is_again = blocks == Blocks::File && std::mem::replace(&mut touches_files, true);
-        if is_again || own.iter().any(|other| is_receiver_of(ctx, other.site, sink.site)) {
+    for Weighed { sink, blocks, sure } in weighed {
+        if blocks == Blocks::File && Some(sink.site) != weightiest {
             continue;
         }
         let blocker = blocker_name(ctx, sink);
-        if let Some((_, first)) = reported.iter().find(|(known, _)| *known == blocker) {
+        if let Some((_, first)) = reported.iter().find(|(known, at)| *known == blocker && found[*at].confidence >= sure)
+        {
             found[*first].related.push((ctx.place(sink.site), "and here".to_owned()));
             continue;
         }
-        let finding = describe(ctx, function, sink.site, None, sink, blocks);
-        let is_mild = sink.is_bounded || way == Way::Open || is_small(ctx, function, blocks, sink);
-        let sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, true) };
-        let finding = finding.confidence(sure);
+        let finding = describe(ctx, function, sink.site, None, sink, blocks).confidence(sure);
         reported.push((blocker, found.len()));
         ctx.report(function, finding, found);
     }
+}
+
+/// A call that blocks, and how sure it is that it holds up others.
+struct Weighed<'p> {
+    sink: &'p Sink,
+    blocks: Blocks,
+    sure: Confidence,
+}
+
+fn weighed<'p>(ctx: &Context<'p>, function: FunctionId, sink: &'p Sink) -> Option<Weighed<'p>> {
+    let SinkKind::Blocks(blocks) = sink.kind else { return None };
+    let way = ctx.program.own_way(sink.function, sink.site);
+    let is_mild = sink.is_bounded
+        || way == Way::Open
+        || is_at_beginning(ctx, function, sink.site)
+        || is_small(ctx, function, blocks, sink);
+    let sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, true) };
+    (way != Way::Barred).then_some(Weighed { sink, blocks, sure })
 }
 
 /// `inner` is what `outer` is called on: `inner(…).outer(…)`.
@@ -300,6 +294,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let is_mild = route.way == Way::Open
                 || route.legs.len() > usize::from(farthest) + 1
                 || sink.is_bounded
+                || is_at_beginning(ctx, function, edge.site)
                 || is_mild_through_helpers(ctx, function, edge.site, sink, blocks);
             let mut sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, false) };
             if route.is_by_override() {
@@ -309,137 +304,6 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             ctx.report(function, finding.confidence(sure).severity(Severity::Warning), found);
         }
     }
-}
-
-/// Work on one file of the program's own choice is small, a tree of files is so when nobody waits for a request, and a thread
-/// that is joined has mostly ended.
-fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
-    match blocks {
-        Blocks::File => !is_handler(ctx, function) && !is_sized_by_caller(ctx, function, sink.site),
-        Blocks::Disk => !serves_requests(ctx, function),
-        Blocks::Thread => is_join(sink) && !is_receiver_made_here(ctx, sink.site),
-        Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
-        _ => false,
-    }
-}
-
-fn is_method(sink: &Sink) -> bool {
-    matches!(sink.callee, Type::ExternalMethod(..))
-}
-
-fn is_join(sink: &Sink) -> bool {
-    matches!(sink.callee, Type::ExternalMethod(_, method, _) if method.as_str() == "join")
-}
-
-/// The function itself is what a request, event, tool call or job gets to.
-fn is_handler(ctx: &Context<'_>, function: FunctionId) -> bool {
-    let entry = ctx.program.entry_runs(ctx.function_ref(function));
-    matches!(entry, Some((Serves::Request | Serves::Event | Serves::Tool | Serves::Job, _)))
-}
-
-/// What the method is called on is made by a call in the same function: a thread that has just been started, a connection
-/// that has just been opened.
-fn is_receiver_made_here(ctx: &Context<'_>, call: ExprId) -> bool {
-    let mut current = call;
-    loop {
-        current = match ctx.module.expr(current) {
-            Expr::Call(callee, _) => callee,
-            Expr::Attr(base, _) => base,
-            Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
-                BindingKind::Value(made) | BindingKind::Context(made) => {
-                    return matches!(ctx.module.expr(made), Expr::Call(..));
-                }
-                _ => return false,
-            },
-            _ => return false,
-        };
-    }
-}
-
-/// What a helper does with files is mostly small, unless it is done again and again; and a helper that waits for a thread
-/// mostly waits for one that has finished, unless the wait is for work on a loop, which may be this one.
-fn is_mild_through_helpers(ctx: &Context<'_>, function: FunctionId, site: ExprId, sink: &Sink, blocks: Blocks) -> bool {
-    match blocks {
-        Blocks::Disk => !is_in_loop(ctx, function, site),
-        Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
-        Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
-            let model = ctx.program.model_of(other.callee);
-            model.is_some_and(|model| model.spawns.is_some() || model.offloads.is_some() || model.runs_loop)
-        }),
-        _ => false,
-    }
-}
-
-/// A sleep of at most a tenth of a second, outside any loop.
-fn is_short(ctx: &Context<'_>, sink: &Sink) -> bool {
-    const LONGEST: i32 = 100;
-    let module = ctx.program.module(sink.function.file);
-    let Expr::Call(_, args) = module.expr(sink.site) else { return false };
-    let first = module.args(args).first().map(|arg| module.expr(arg.value));
-    matches!(first, Some(Expr::Literal(Literal::Number(thousandths))) if thousandths <= LONGEST)
-}
-
-/// How much is read or written depends on what the function is given, or on how often it goes round.
-fn is_sized_by_caller(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
-    is_in_loop(ctx, function, site) || comes_from_parameter(ctx, site, 6)
-}
-
-/// The expression is made of a parameter, through locals, members and calls.
-fn comes_from_parameter(ctx: &Context<'_>, expr: ExprId, depth: u32) -> bool {
-    let Some(depth) = depth.checked_sub(1) else { return false };
-    let module = ctx.module;
-    let any = |list| module.list(list).iter().any(|operand| comes_from_parameter(ctx, *operand, depth));
-    match module.expr(expr) {
-        Expr::Name(name, Defs::One(binding)) => match module.bindings[binding.index()].kind {
-            BindingKind::Param(_) => !matches!(name.as_str(), "self" | "cls"),
-            BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) | BindingKind::Element(value) => {
-                comes_from_parameter(ctx, value, depth)
-            }
-            _ => false,
-        },
-        Expr::Call(callee, args) => {
-            module.args(args).iter().any(|arg| comes_from_parameter(ctx, arg.value, depth))
-                || comes_from_parameter(ctx, callee, depth)
-        }
-        Expr::Attr(base, _) | Expr::Subscript(base, _) | Expr::Await(base) => comes_from_parameter(ctx, base, depth),
-        Expr::Operation(list) | Expr::Format(list) | Expr::Logical(list, _) | Expr::Choice(list) => any(list),
-        _ => false,
-    }
-}
-
-fn is_in_loop(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
-    let mut loops = 0;
-    for event in &ctx.module.function(function).events {
-        match event {
-            Event::Loop(_) => loops += 1,
-            Event::EndLoop => loops -= 1,
-            Event::Call(call) | Event::ReadPlace(call) if *call == site => return loops > 0,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
-/// it; how long a computation takes depends on what it is given.
-fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct: bool) -> Confidence {
-    if holds_up_nobody(ctx, function) {
-        return Confidence::Possible;
-    }
-    if is_certain(blocks) {
-        return if is_direct { Confidence::Certain } else { Confidence::Likely };
-    }
-    match blocks {
-        Blocks::File if is_direct && serves_requests(ctx, function) => Confidence::Likely,
-        Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
-        _ => Confidence::Possible,
-    }
-}
-
-/// A request, event, tool call or job gets to this function.
-fn serves_requests(ctx: &Context<'_>, function: FunctionId) -> bool {
-    let this = ctx.function_ref(function);
-    ctx.program.summaries.reached_from.contains_key(&this)
 }
 
 fn describe(

@@ -236,7 +236,8 @@ fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
         let is_same_loop = start.made == other_start.made;
         return start.site < other_start.site
             && !is_same_loop
-            && !are_exclusive(ctx, one.host, start.site, other_start.site);
+            && !are_exclusive(ctx, one.host, start.site, other_start.site)
+            && !leaves_after(ctx, one.host, start.site);
     }
     let callers = |run: &Run| ctx.program.summaries.callers.get(&run.host).map_or(&[][..], Vec::as_slice);
     let share_caller = callers(one)
@@ -250,6 +251,13 @@ fn are_exclusive(ctx: &Context<'_>, host: FunctionRef, one: ExprId, other: ExprI
     let arms = |call: ExprId| arms_around(ctx, host, call);
     let (first, second) = (arms(one), arms(other));
     first.iter().any(|(branch, arm)| second.iter().any(|(of_second, other)| branch == of_second && arm != other))
+}
+
+/// The function ends in the arm in which the call stands.
+fn leaves_after(ctx: &Context<'_>, host: FunctionRef, call: ExprId) -> bool {
+    let events = ctx.program.function(host).events.iter().skip_while(|event| **event != Event::Call(call));
+    let rest = events.take_while(|event| !matches!(event, Event::Arm(_) | Event::EndBranch(_) | Event::Handler(_)));
+    rest.into_iter().any(|event| matches!(event, Event::Return(_) | Event::Raise(_)))
 }
 
 /// The branches around a call, each with the number of the arm that the call stands in.

@@ -6,6 +6,7 @@ pub(crate) mod cross_thread_call;
 pub(crate) mod loop_per_call;
 pub(crate) mod nested_event_loop;
 pub(crate) mod patched_event_loop;
+mod weight;
 
 use crate::context::Context;
 use crate::homes::Home;
@@ -92,6 +93,17 @@ pub(crate) fn is_command_module(name: &str) -> bool {
 
 /// A module that shows or tries something and that no program imports, by the names of the folders it lies in.
 pub(crate) fn is_side_module(name: &str) -> bool {
-    let side = ["examples", "example", "cookbook", "docs", "doc", "scripts", "notebooks", "benchmarks", "playground"];
+    let side = [
+        "examples",
+        "example",
+        "cookbook",
+        "docs",
+        "doc",
+        "scripts",
+        "_scripts",
+        "notebooks",
+        "benchmarks",
+        "playground",
+    ];
     is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
 }

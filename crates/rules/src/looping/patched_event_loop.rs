@@ -95,7 +95,7 @@
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_report::Severity;
+use racewalk_report::{Confidence, Severity};
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -122,7 +122,10 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
                     "`{callee}()` makes the event loop re-entrant for the whole process: a coroutine may then run in the \
                      middle of another's step, where no `await` stands"
                 );
+                // The only task of a command may do so; another program that imports the module would not want it.
+                let is_command = crate::looping::is_command_module(ctx.module.name.as_str());
                 let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
+                    .confidence(if is_command { Confidence::Possible } else { Confidence::Certain })
                     .help("await the coroutine from async code, and keep one `asyncio.run` at the program's entry")
                     .shape(callee);
                 ctx.report(function, finding, found);

@@ -1,0 +1,191 @@
+//! Weight: how much others are held up by a call that blocks, as far as the code tells.
+
+use crate::context::Context;
+use crate::looping::{is_command_module, is_side_module, is_test_module};
+use racewalk_ir::{Arg, BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, Name};
+use racewalk_link::{Sink, Type, is_certain};
+use racewalk_models::{Blocks, Serves};
+use racewalk_report::Confidence;
+
+/// The function prepares an object or a program, by its name, and is done once before anybody asks for anything.
+fn prepares(name: Name) -> bool {
+    let name = name.as_str().trim_start_matches('_');
+    let name = name.strip_prefix("async_").unwrap_or(name);
+    matches!(
+        name,
+        "initialize" | "initialise" | "setup" | "set_up" | "startup" | "start_up" | "on_startup" | "bootstrap"
+    )
+}
+
+/// Held up or not, nobody waits: the function runs for a test, before anything is served, or as the only task of a program
+/// that runs once.
+pub(super) fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let module = ctx.module.name.as_str();
+    is_test_module(module)
+        || ctx.shared.alone.contains(&ctx.function_ref(function))
+        || ((is_command_module(module) || is_side_module(module)) && !serves_requests(ctx, function))
+        || prepares(ctx.module.function(function).name)
+}
+
+/// The call stands before the first suspension point of what begins the only work of a loop.
+pub(super) fn is_at_beginning(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
+    let events = &ctx.module.function(function).events;
+    let is_site = |event: &Event| matches!(event, Event::Call(at) | Event::ReadPlace(at) | Event::Enter(_, at) | Event::Loop(Some(at)) if *at == site);
+    ctx.shared.beginnings.contains(&ctx.function_ref(function))
+        && events.iter().take_while(|event| !matches!(event, Event::Suspend(..))).any(is_site)
+}
+
+/// Work on one file of the program's own choice is small, a tree of files is so when nobody waits for a request, and a thread
+/// that is joined has mostly ended.
+pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
+    match blocks {
+        Blocks::File => {
+            let is_large = || moves_bytes(ctx, function, sink.site) && comes_from_parameter(ctx, sink.site, 6);
+            !is_handler(ctx, function) && !is_in_loop(ctx, function, sink.site) && !is_large()
+        }
+        Blocks::Disk => !serves_requests(ctx, function),
+        Blocks::Thread => is_join(sink) && !is_receiver_made_here(ctx, sink.site),
+        Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
+        _ => false,
+    }
+}
+
+fn is_method(sink: &Sink) -> bool {
+    sink.callee.members().iter().any(|callee| matches!(callee, Type::ExternalMethod(..)))
+}
+
+fn is_join(sink: &Sink) -> bool {
+    let is_join = |callee: &Type| matches!(callee, Type::ExternalMethod(_, method, _) if method.as_str() == "join");
+    sink.callee.members().iter().any(is_join)
+}
+
+/// The function itself is what a request, event, tool call or job gets to.
+fn is_handler(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let entry = ctx.program.entry_runs(ctx.function_ref(function));
+    matches!(entry, Some((Serves::Request | Serves::Event | Serves::Tool | Serves::Job, _)))
+}
+
+/// What the method is called on is made by a call in the same function: a thread that has just been started, a connection
+/// that has just been opened.
+fn is_receiver_made_here(ctx: &Context<'_>, call: ExprId) -> bool {
+    let mut current = call;
+    loop {
+        current = match ctx.module.expr(current) {
+            Expr::Call(callee, _) => callee,
+            Expr::Attr(base, _) => base,
+            Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
+                BindingKind::Value(made) | BindingKind::Context(made) => {
+                    return matches!(ctx.module.expr(made), Expr::Call(..));
+                }
+                _ => return false,
+            },
+            _ => return false,
+        };
+    }
+}
+
+/// What a helper does with files is mostly small, unless it is done again and again; and a helper that waits for a thread
+/// mostly waits for one that has finished, unless the wait is for work on a loop, which may be this one.
+pub(super) fn is_mild_through_helpers(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    site: ExprId,
+    sink: &Sink,
+    blocks: Blocks,
+) -> bool {
+    match blocks {
+        Blocks::Disk => !is_in_loop(ctx, function, site),
+        Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
+        Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
+            let model = ctx.program.model_of(other.callee);
+            model.is_some_and(|model| model.spawns.is_some() || model.offloads.is_some() || model.runs_loop)
+        }),
+        _ => false,
+    }
+}
+
+/// A sleep of at most a tenth of a second, outside any loop.
+fn is_short(ctx: &Context<'_>, sink: &Sink) -> bool {
+    const LONGEST: i32 = 100;
+    let module = ctx.program.module(sink.function.file);
+    let Expr::Call(_, args) = module.expr(sink.site) else { return false };
+    let first = module.args(args).first().map(|arg| module.expr(arg.value));
+    matches!(first, Some(Expr::Literal(Literal::Number(thousandths))) if thousandths <= LONGEST)
+}
+
+/// A whole file of bytes is read or written here: what people store. Text that a program keeps for itself is mostly short.
+fn moves_bytes(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
+    let Expr::Call(callee, args) = ctx.module.expr(opened) else { return false };
+    if matches!(ctx.module.expr(callee), Expr::Attr(_, name) if matches!(name.as_str(), "read_bytes" | "write_bytes")) {
+        return true;
+    }
+    let is_binary = |arg: &Arg| matches!(ctx.module.expr(arg.value), Expr::Literal(Literal::Str(mode)) if mode.as_str().len() <= 3 && mode.as_str().contains('b'));
+    let moves_all = |call: ExprId| {
+        let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+        let Expr::Attr(handle, method) = ctx.module.expr(callee) else { return false };
+        let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(handle) else { return false };
+        matches!(method.as_str(), "read" | "write")
+            && matches!(ctx.module.bindings[binding.index()].kind,
+                BindingKind::Context(made) | BindingKind::Value(made) if made == opened)
+    };
+    ctx.module.args(args).iter().any(is_binary)
+        && ctx.program.sites(ctx.function_ref(function)).iter().any(|site| moves_all(site.call))
+}
+
+/// The expression is made of a parameter, through locals, members and calls.
+fn comes_from_parameter(ctx: &Context<'_>, expr: ExprId, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let module = ctx.module;
+    let any = |list| module.list(list).iter().any(|operand| comes_from_parameter(ctx, *operand, depth));
+    match module.expr(expr) {
+        Expr::Name(name, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Param(_) => !matches!(name.as_str(), "self" | "cls"),
+            BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) | BindingKind::Element(value) => {
+                comes_from_parameter(ctx, value, depth)
+            }
+            _ => false,
+        },
+        Expr::Call(callee, args) => {
+            module.args(args).iter().any(|arg| comes_from_parameter(ctx, arg.value, depth))
+                || comes_from_parameter(ctx, callee, depth)
+        }
+        Expr::Attr(base, _) | Expr::Subscript(base, _) | Expr::Await(base) => comes_from_parameter(ctx, base, depth),
+        Expr::Operation(list) | Expr::Format(list) | Expr::Logical(list, _) | Expr::Choice(list) => any(list),
+        _ => false,
+    }
+}
+
+fn is_in_loop(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
+    let mut loops = 0;
+    for event in &ctx.module.function(function).events {
+        match event {
+            Event::Loop(_) => loops += 1,
+            Event::EndLoop => loops -= 1,
+            Event::Call(call) | Event::ReadPlace(call) if *call == site => return loops > 0,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
+/// it; how long a computation takes depends on what it is given.
+pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct: bool) -> Confidence {
+    if holds_up_nobody(ctx, function) {
+        return Confidence::Possible;
+    }
+    if is_certain(blocks) {
+        return if is_direct { Confidence::Certain } else { Confidence::Likely };
+    }
+    match blocks {
+        Blocks::File if is_direct => Confidence::Likely,
+        Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
+        _ => Confidence::Possible,
+    }
+}
+
+/// A request, event, tool call or job gets to this function.
+fn serves_requests(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let this = ctx.function_ref(function);
+    ctx.program.summaries.reached_from.contains_key(&this)
+}
