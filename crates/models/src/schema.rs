@@ -226,9 +226,6 @@ pub struct Call {
     /// It gives the number of the process that calls it.
     #[serde(default)]
     pub own_process: bool,
-    /// Awaiting it only lets time pass: it cannot fail.
-    #[serde(default)]
-    pub pauses: bool,
     /// It reads a variable of the environment.
     #[serde(default)]
     pub reads_environment: bool,

@@ -4,7 +4,7 @@
 //! What holds up the loop there holds up nobody else, as long as nothing is started beside it.
 
 use racewalk_ir::{Event, Expr, ExprId, FunctionKind, Role};
-use racewalk_link::{Answer, FunctionRef, How, Program};
+use racewalk_link::{Answer, FunctionRef, How, Program, Type};
 use racewalk_models::{Serves, Spawns};
 use rustc_hash::FxHashSet;
 
@@ -115,14 +115,16 @@ fn starts_programs(program: &Program, function: FunctionRef) -> bool {
             .map_or(body.name.as_str() == "main", |callers| callers.iter().all(|(caller, ..)| from_module(caller)))
 }
 
-/// The coroutine is an argument of a call that starts a loop for it.
+/// The coroutine is an argument of a call that starts a loop for it, or that has a thread do so: `submit(asyncio.run, work())`.
 fn is_run_to_end(program: &Program, caller: FunctionRef, site: ExprId) -> bool {
     let module = program.module(caller.file);
-    let Some(runner) = module.parent(site).filter(|parent| matches!(module.expr(*parent), Expr::Call(..))) else {
-        return false;
-    };
-    let runner = program.sites(caller).iter().find(|other| other.call == runner);
-    runner.is_some_and(|runner| program.model_of(runner.callee).is_some_and(|model| model.runs_loop))
+    let Some(runner) = module.parent(site) else { return false };
+    let Expr::Call(_, args) = module.expr(runner) else { return false };
+    let runs_loop = |callee: Type| program.model_of(callee).is_some_and(|model| model.runs_loop);
+    let callee = program.sites(caller).iter().find(|other| other.call == runner).map(|site| site.callee);
+    callee.is_some_and(runs_loop)
+        || callee.is_some_and(|callee| program.model_of(callee).is_some_and(|model| model.offloads.is_some()))
+            && module.args(args).iter().any(|arg| runs_loop(program.evaluator(caller.file).eval(caller.id, arg.value)))
 }
 
 fn closure(program: &Program, starts: Vec<FunctionRef>) -> FxHashSet<FunctionRef> {

@@ -9,6 +9,7 @@ use crate::runs::Runs;
 use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Leg, Program, Type};
+use racewalk_report::Confidence;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 
@@ -270,6 +271,9 @@ impl<'p> Context<'p> {
         if finding.reached_from.is_empty() {
             finding.reached_from = self.reached_from(self.enclosing(function));
         }
+        if is_put_aside(self.module.name.as_str()) {
+            finding = finding.at_most(Confidence::Possible);
+        }
         found.push(finding);
     }
 
@@ -284,6 +288,14 @@ impl<'p> Context<'p> {
         }
         self.function_ref(current)
     }
+}
+
+/// A module that is kept and no longer used, by the names that people give such modules.
+fn is_put_aside(name: &str) -> bool {
+    name.split('.').map(|segment| segment.trim_start_matches('_')).any(|segment| {
+        matches!(segment, "legacy" | "deprecated" | "obsolete" | "old" | "archive" | "archived" | "attic" | "backup")
+            || segment.starts_with("archived_")
+    })
 }
 
 /// The dotted path of a function for messages.

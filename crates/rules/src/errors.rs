@@ -48,10 +48,9 @@ fn waits_soundly(program: &Program, function: FunctionRef, operand: ExprId, seen
     }
 }
 
-/// A pause, or a wait for other tasks of the program: putting into a queue, an event, a lock.
+/// A wait for other tasks of the program: putting into a queue, an event, a lock.
 pub(crate) fn does_not_fail(program: &Program, callee: Type) -> bool {
     match callee {
-        Type::External(_) => program.model_of(callee).is_some_and(|model| model.pauses),
         Type::ExternalMethod(class, ..) => matches!(
             program.models().kind(class),
             Some(ClassKind::AsyncQueue | ClassKind::AsyncEvent | ClassKind::AsyncLock | ClassKind::AsyncSemaphore)

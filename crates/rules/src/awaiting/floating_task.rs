@@ -220,11 +220,16 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
     }
 }
 
+/// The callee of the call that makes the coroutine.
+fn given(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Type> {
+    let first = ctx.evaluator.args(site.call).first()?;
+    let sites = ctx.program.sites(ctx.function_ref(function));
+    sites.iter().find(|other| other.call == first.value).map(|started| started.callee)
+}
+
 /// The coroutine that is started lets no error out, and the other loop's transports hold it.
 fn handles_its_errors(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
-    let Some(first) = ctx.evaluator.args(site.call).first() else { return false };
-    let started = ctx.program.sites(ctx.function_ref(function)).iter().find(|other| other.call == first.value);
-    match started.map(|started| started.callee) {
+    match given(ctx, function, site) {
         Some(Type::Function(target) | Type::Method(target, _)) => are_contained(ctx.program, target),
         Some(callee) => does_not_fail(ctx.program, callee),
         None => false,

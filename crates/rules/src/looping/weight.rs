@@ -40,9 +40,10 @@ pub(super) fn is_at_beginning(ctx: &Context<'_>, function: FunctionId, site: Exp
 pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
     match blocks {
         Blocks::File => {
-            let is_large = || moves_bytes(ctx, function, sink.site) && comes_from_parameter(ctx, sink.site, 6);
-            !is_handler(ctx, function) && !is_in_loop(ctx, function, sink.site) && !is_large()
+            let matters = is_in_loop(ctx, function, sink.site) || is_handler(ctx, function);
+            !(matters && is_more_than_opened(ctx, function, sink.site)) && !stores_bytes(ctx, function, sink.site)
         }
+        Blocks::Input => !serves_requests(ctx, function),
         Blocks::Disk => !serves_requests(ctx, function),
         Blocks::Thread => is_join(sink) && !is_receiver_made_here(ctx, sink.site),
         Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
@@ -113,23 +114,60 @@ fn is_short(ctx: &Context<'_>, sink: &Sink) -> bool {
     matches!(first, Some(Expr::Literal(Literal::Number(thousandths))) if thousandths <= LONGEST)
 }
 
-/// A whole file of bytes is read or written here: what people store. Text that a program keeps for itself is mostly short.
-fn moves_bytes(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
-    let Expr::Call(callee, args) = ctx.module.expr(opened) else { return false };
-    if matches!(ctx.module.expr(callee), Expr::Attr(_, name) if matches!(name.as_str(), "read_bytes" | "write_bytes")) {
-        return true;
-    }
-    let is_binary = |arg: &Arg| matches!(ctx.module.expr(arg.value), Expr::Literal(Literal::Str(mode)) if mode.as_str().len() <= 3 && mode.as_str().contains('b'));
-    let moves_all = |call: ExprId| {
-        let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
-        let Expr::Attr(handle, method) = ctx.module.expr(callee) else { return false };
-        let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(handle) else { return false };
-        matches!(method.as_str(), "read" | "write")
-            && matches!(ctx.module.bindings[binding.index()].kind,
-                BindingKind::Context(made) | BindingKind::Value(made) if made == opened)
+/// What is opened is read or written here, too; a handle that is passed on waits where it goes.
+fn is_more_than_opened(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(opened) else { return true };
+    let opens = match ctx.module.expr(callee) {
+        Expr::Name(name, _) | Expr::Attr(_, name) => name.as_str() == "open",
+        _ => false,
     };
-    ctx.module.args(args).iter().any(is_binary)
-        && ctx.program.sites(ctx.function_ref(function)).iter().any(|site| moves_all(site.call))
+    !opens || !uses_of_handle(ctx, function, opened).is_empty()
+}
+
+/// What somebody brings is written to a file of bytes. Text that a program keeps for itself is mostly short.
+fn stores_bytes(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
+    let Expr::Call(callee, args) = ctx.module.expr(opened) else { return false };
+    let brings = |call: ExprId| {
+        ctx.evaluator.args(call).first().is_some_and(|written| comes_from_parameter(ctx, written.value, 6))
+    };
+    let is_write = |call: ExprId, name: &str| match ctx.module.expr(call) {
+        Expr::Call(callee, _) => matches!(ctx.module.expr(callee), Expr::Attr(_, method) if method.as_str() == name),
+        _ => false,
+    };
+    if matches!(ctx.module.expr(callee), Expr::Attr(_, name) if name.as_str() == "write_bytes") {
+        return brings(opened);
+    }
+    let is_binary = |arg: &Arg| match ctx.module.expr(arg.value) {
+        Expr::Literal(Literal::Str(mode)) => mode.as_str().len() <= 3 && mode.as_str().contains('b'),
+        _ => false,
+    };
+    let mut uses = uses_of_handle(ctx, function, opened).into_iter();
+    ctx.module.args(args).iter().any(is_binary) && uses.any(|call| is_write(call, "write") && brings(call))
+}
+
+/// The calls of a file's methods, and those that are given the file.
+fn uses_of_handle(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> Vec<ExprId> {
+    let is_handle = |expr: ExprId| match ctx.module.expr(expr) {
+        Expr::Name(_, Defs::One(binding)) => matches!(ctx.module.bindings[binding.index()].kind,
+            BindingKind::Context(made) | BindingKind::Value(made) if made == opened),
+        _ => expr == opened,
+    };
+    let uses = |call: &ExprId| match ctx.module.expr(*call) {
+        Expr::Call(callee, _) => {
+            matches!(ctx.module.expr(callee), Expr::Attr(handle, _) if is_handle(handle))
+                || ctx.evaluator.args(*call).first().is_some_and(|arg| is_handle(arg.value))
+                    && is_plain(ctx, function, *call)
+        }
+        _ => false,
+    };
+    ctx.program.sites(ctx.function_ref(function)).iter().map(|site| site.call).filter(uses).collect()
+}
+
+/// A loader that is known to read what it is given at once: `json.load(handle)`.
+fn is_plain(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let sites = ctx.program.sites(ctx.function_ref(function));
+    let callee = sites.iter().find(|site| site.call == call).map(|site| site.callee);
+    matches!(callee, Some(Type::External(path)) if matches!(path.last_segment(), "load" | "dump" | "safe_load" | "reader"))
 }
 
 /// The expression is made of a parameter, through locals, members and calls.
