@@ -69,6 +69,7 @@ pub fn lower_and_verify(mode: Mode, text: &str) {
         is_package: false,
         is_stub: matches!(mode, Mode::Stub),
         is_notebook: matches!(mode, Mode::Cells | Mode::Notebook),
+        signatures_only: false,
     };
     verify(text, &lower(source));
 }

@@ -31,6 +31,10 @@ pub(crate) fn decorated(evaluator: &Evaluator<'_>, id: FunctionId) -> Type {
     let body = evaluator.module.function(id);
     let function = FunctionRef { file: evaluator.file, id };
     let outside = body.parent.unwrap_or(FunctionId(0));
+    // Declared for several kinds of arguments, with nothing behind the declarations.
+    if evaluator.module.signatures_only && crate::overload::is_declaration(evaluator.module, id) {
+        return Type::Unknown(Why::Decorator);
+    }
     let mut value = Type::Function(function);
     for decorator in body.decorators.iter().rev() {
         let effect = effect_of(evaluator, outside, *decorator);

@@ -2,7 +2,7 @@
 
 use crate::types::FileId;
 use racewalk_ir::{BindingId, BindingKind, Defs, FunctionId, Module, Name, SymbolId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::OnceLock;
 
 /// How many re-exports are followed.
@@ -17,6 +17,8 @@ pub enum Reach {
     Unclaimed,
     /// Files under the directory that the name starts in, unless a library has that name.
     Beneath,
+    /// Every file, unless the program has a module of that name.
+    Installed,
 }
 
 /// How a file may be imported.
@@ -44,6 +46,8 @@ pub(crate) struct ModuleNames {
     /// From a package and the last segment of a name beneath it to that name.
     beneath: FxHashMap<(Name, Name), Name>,
     own: Vec<(Name, u32)>,
+    /// Installed packages without a file of their own.
+    namespaces: FxHashSet<Name>,
     /// For each file: what the symbols of its body stand for, as far as somebody has asked.
     followed: Vec<Box<[OnceLock<Imported>]>>,
 }
@@ -71,7 +75,8 @@ impl ModuleNames {
             let FileNames { names, project } = further.get(index).unwrap_or(&none);
             own.push((module.name, *project));
             let file = FileId(index as u32);
-            let first = Candidate { file, reach: Reach::Anywhere, project: *project, beneath: None };
+            let reach = if module.signatures_only { Reach::Installed } else { Reach::Anywhere };
+            let first = Candidate { file, reach, project: *project, beneath: None };
             files.entry(module.name).or_default().push(first);
             for (name, reach) in names {
                 if *name == module.name || *reach != Reach::Anywhere && taken(name.first_segment()) {
@@ -91,7 +96,10 @@ impl ModuleNames {
             let symbols = module.functions.first().map_or(0, |body| body.symbols.len());
             (0..symbols).map(|_| OnceLock::new()).collect()
         };
-        Self { files, beneath, own, followed: modules.iter().map(unasked).collect() }
+        let installed = modules.iter().filter(|module| module.signatures_only);
+        let packages = installed.filter_map(|module| module.name.as_str().rsplit_once('.')).map(|(package, _)| package);
+        let namespaces = packages.map(Name::new).filter(|package| !files.contains_key(package)).collect();
+        Self { files, beneath, own, namespaces, followed: modules.iter().map(unasked).collect() }
     }
 
     /// The file that `from` means by this path.
@@ -108,6 +116,12 @@ impl ModuleNames {
         };
         let rank = |candidate: &&Candidate| (candidate.project != project, candidate.reach as u8);
         candidates.iter().filter(fits).min_by_key(rank).map(|candidate| candidate.file)
+    }
+
+    /// A module of an installed package without a file of its own, by the package and by the module's path.
+    pub fn in_namespace(&self, package: Name, module: Name) -> Option<FileId> {
+        let is_inside = self.namespaces.contains(&package);
+        is_inside.then(|| self.files.get(&module)?.first().map(|candidate| candidate.file)).flatten()
     }
 
     /// What `import path` makes of the path.

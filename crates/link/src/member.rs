@@ -20,7 +20,13 @@ impl Evaluator<'_> {
                 let found = self.linked.names.member_of(&self.linked.modules, file, name, 16);
                 self.imported(found)
             }
-            Type::External(path) => self.external(path.join(name)),
+            Type::External(path) => {
+                let member = path.join(name);
+                match self.linked.names.in_namespace(path, member) {
+                    Some(file) => Type::Module(file),
+                    None => self.external(member),
+                }
+            }
             Type::Class(class) => self.class_member(class, Types::EMPTY, base, name),
             Type::Instance(class, arguments) => self.class_member(class, arguments, base, name),
             Type::Super(class) => self.super_member(class, name),

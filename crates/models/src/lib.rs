@@ -63,6 +63,15 @@ impl Models {
         BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
     }
 
+    /// The import roots that model files of the user's own cover.
+    ///
+    /// # Errors
+    /// As [`Models::load`].
+    pub fn roots(extra: &[(String, String)]) -> Result<Vec<String>, String> {
+        let roots = extra.iter().map(|(path, text)| Ok(written(path, text)?.roots));
+        Ok(roots.collect::<Result<Vec<_>, String>>()?.concat())
+    }
+
     fn add(&mut self, library: Library) {
         self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
         self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));

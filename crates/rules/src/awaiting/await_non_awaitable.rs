@@ -246,11 +246,20 @@ fn returns_values(ctx: &Context<'_>, target: FunctionRef, depth: u32) -> bool {
     let declared = body.returns.map(|returns| theirs.annotation(FunctionId(0), returns));
     // A declared text or number leaves no doubt; a declared class may be what a coroutine gives in the end.
     let is_plain = matches!(declared, Some(Type::Plain | Type::None));
+    if ctx.program.is_installed(target.file) {
+        return is_plain && !may_be_remade(ctx, target);
+    }
     body.return_values.iter().all(|value| match theirs.awaitable(theirs.eval(target.id, *value)) {
         Answer::No => is_plain || gives_value(ctx, target, *value, depth),
         Answer::Unknown(_) => is_plain,
         Answer::Yes => false,
     })
+}
+
+/// A method of an installed class of which not everything is known.
+fn may_be_remade(ctx: &Context<'_>, target: FunctionRef) -> bool {
+    let class = ctx.program.function(target).class;
+    class.is_some_and(|id| ctx.program.has_unknown_base(racewalk_link::ClassRef { file: target.file, id }))
 }
 
 /// A returned call of another function of the program gives no awaitable either.

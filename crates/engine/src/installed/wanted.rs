@@ -1,0 +1,161 @@
+//! What code wants of other modules: the names that it imports, as far as it uses them.
+
+use racewalk_ir::{BindingKind, ClassId, Expr, ExprId, FunctionId, Module, Name, Role};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::LazyLock;
+
+/// A member of a module, a member of that, and so on: `client.Client` of `pkg`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Wanted {
+    pub(crate) module: String,
+    pub(crate) members: Vec<Name>,
+}
+
+impl Wanted {
+    fn new(module: Name, members: Vec<Name>) -> Self {
+        Self { module: module.as_str().to_owned(), members }
+    }
+}
+
+/// What the syntax asks of an object without naming it.
+static PROTOCOLS: LazyLock<[Name; 11]> = LazyLock::new(|| {
+    [
+        "__await__",
+        "__aenter__",
+        "__aexit__",
+        "__aiter__",
+        "__anext__",
+        "__call__",
+        "__enter__",
+        "__getattr__",
+        "__getitem__",
+        "__iter__",
+        "__next__",
+    ]
+    .map(Name::new)
+});
+
+/// The names of all members that these modules take of anything. Nobody else asks: an installed package's own code is
+/// not looked at.
+pub(crate) fn members(module: &Module) -> FxHashSet<Name> {
+    let taken = module.exprs.iter().filter_map(|expr| match expr {
+        Expr::Attr(_, name) => Some(*name),
+        _ => None,
+    });
+    taken.chain(PROTOCOLS.iter().copied()).collect()
+}
+
+/// What a module of the program wants of the packages that `may_be_installed` by their first segment.
+pub(crate) fn of_program(module: &Module, may_be_installed: impl Fn(Name) -> bool) -> Vec<Wanted> {
+    let mut imported: FxHashMap<Name, Vec<(Name, Option<Name>)>> = FxHashMap::default();
+    for binding in &module.bindings {
+        let (path, member) = match binding.kind {
+            BindingKind::Import(path) => (path, None),
+            BindingKind::ImportMember(path, member) => (path, Some(member)),
+            _ => continue,
+        };
+        if may_be_installed(path) {
+            let name = module.function(binding.owner).symbols[binding.symbol.index()].name;
+            imported.entry(name).or_default().push((path, member));
+        }
+    }
+    let stars: Vec<Name> = module.star_imports.iter().copied().filter(|path| may_be_installed(*path)).collect();
+    if imported.is_empty() && stars.is_empty() {
+        return Vec::new();
+    }
+    let mut wanted = Vec::new();
+    for (path, member) in imported.values().flatten() {
+        wanted.extend(member.map(|member| Wanted::new(*path, vec![member])));
+    }
+    for chain in chains(module, 0..module.exprs.len()) {
+        for (path, member) in imported.get(&chain[0]).into_iter().flatten() {
+            wanted.push(Wanted::new(*path, member.iter().chain(&chain[1..]).copied().collect()));
+        }
+        if module.function(FunctionId(0)).symbol(chain[0]).is_none() {
+            wanted.extend(stars.iter().map(|path| Wanted::new(*path, chain.clone())));
+        }
+    }
+    wanted.sort();
+    wanted.dedup();
+    wanted
+}
+
+/// What the binding of a name in a module's own body wants, when a chain of members is taken of the name.
+pub(crate) fn of_binding(module: &Module, kind: BindingKind, rest: &[Name], members: &FxHashSet<Name>) -> Vec<Wanted> {
+    match kind {
+        BindingKind::Import(path) => vec![Wanted::new(path, rest.to_vec())],
+        // A package that imports from itself means its submodule.
+        BindingKind::ImportMember(path, member) if path == module.name => {
+            vec![Wanted::new(path.join(member), rest.to_vec())]
+        }
+        BindingKind::ImportMember(path, member) => {
+            vec![Wanted::new(path, std::iter::once(member).chain(rest.iter().copied()).collect())]
+        }
+        BindingKind::Class(id) => of_class(module, id, members),
+        BindingKind::Function(id) => module.function(id).returns.map_or_else(Vec::new, |it| of_expr(module, it)),
+        kind => exprs(kind).into_iter().flatten().flat_map(|expr| of_expr(module, expr)).collect(),
+    }
+}
+
+/// The same from the modules whose public names this one has.
+pub(crate) fn of_stars(module: &Module, members: &[Name]) -> impl Iterator<Item = Wanted> {
+    module.star_imports.iter().map(|source| Wanted::new(*source, members.to_vec()))
+}
+
+/// Bases, and what those members are that the program takes of anything.
+fn of_class(module: &Module, id: ClassId, members: &FxHashSet<Name>) -> Vec<Wanted> {
+    let class = module.class(id);
+    let body = module.function(class.body);
+    let mut wanted: Vec<Wanted> = class.bases.iter().flat_map(|base| of_expr(module, *base)).collect();
+    for symbol in body.symbols.iter().filter(|symbol| members.contains(&symbol.name)) {
+        for binding in &symbol.bindings {
+            wanted.extend(of_binding(module, module.bindings[binding.index()].kind, &[], &FxHashSet::default()));
+        }
+    }
+    for field in class.fields.iter().filter(|field| members.contains(&field.name)) {
+        wanted.extend(exprs(field.kind).into_iter().flatten().flat_map(|expr| of_expr(module, expr)));
+        // What a constructor keeps, it was mostly given.
+        let given = module.function(field.function).params.iter().filter_map(|param| param.annotation);
+        wanted.extend(given.flat_map(|annotation| of_expr(module, annotation)));
+    }
+    wanted
+}
+
+fn exprs(kind: BindingKind) -> [Option<ExprId>; 2] {
+    match kind {
+        BindingKind::Typed(annotation, value) => [Some(annotation), value],
+        BindingKind::Value(value)
+        | BindingKind::Part(value, _)
+        | BindingKind::TypeAlias(value)
+        | BindingKind::Context(value)
+        | BindingKind::ContextAsync(value) => [Some(value), None],
+        _ => [None, None],
+    }
+}
+
+/// The module's own names in an expression. Children come right before their parents, so its parts are a run that ends
+/// with it.
+fn of_expr(module: &Module, expr: ExprId) -> Vec<Wanted> {
+    let all = module.span(expr);
+    let inside = |at: &usize| all.start <= module.spans[*at].start && module.spans[*at].end <= all.end;
+    let first = (0..=expr.index()).rev().take_while(inside).last().unwrap_or(expr.index());
+    chains(module, first..expr.index() + 1).into_iter().map(|chain| Wanted::new(module.name, chain)).collect()
+}
+
+/// Every name among these expressions, with the members that are taken of it: `a.b.c` as three names.
+fn chains(module: &Module, range: std::ops::Range<usize>) -> Vec<Vec<Name>> {
+    let is_whole = |at: &usize| module.roles[*at] != Role::Receiver;
+    range.filter(is_whole).filter_map(|at| chain(module, ExprId(at as u32))).collect()
+}
+
+fn chain(module: &Module, expr: ExprId) -> Option<Vec<Name>> {
+    match module.expr(expr) {
+        Expr::Name(name, _) => Some(vec![name]),
+        Expr::Attr(base, member) => {
+            let mut chain = chain(module, base)?;
+            chain.push(member);
+            Some(chain)
+        }
+        _ => None,
+    }
+}
