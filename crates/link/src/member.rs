@@ -76,7 +76,15 @@ impl Evaluator<'_> {
             }
             fallback.get_or_insert(found);
         }
-        fallback.unwrap_or(Type::Unknown(if slots.has_unknown_base { Why::Library } else { Why::Member }))
+        // An installed class has the methods of its protocols where they can be seen; what else its methods assign to
+        // an instance cannot.
+        let is_seen = || {
+            let modules = &self.linked.modules;
+            let is_whole = |base: &Type| !matches!(base, Type::Class(base) if modules[base.file.index()].signatures_only);
+            name.as_str().starts_with("__") || slots.lineage.iter().all(|(base, _)| is_whole(base))
+        };
+        let why = if slots.has_unknown_base || !is_seen() { Why::Library } else { Why::Member };
+        fallback.unwrap_or(Type::Unknown(why))
     }
 
     /// The class's own body has a function of this name: nothing further up counts, whatever a decorator made of it.

@@ -152,7 +152,7 @@ fn common_directory(paths: &[PathBuf], working: &Path) -> PathBuf {
 
 fn environment(disk: &Disk, options: &Options, root: &Path) -> Result<SitePackages, Failure> {
     let given = options.python.as_ref().map(|path| absolute(path, &options.working_directory));
-    SitePackages::find(disk, given.as_deref(), root).map_err(Failure)
+    SitePackages::find(disk, given.as_deref(), root, &options.working_directory).map_err(Failure)
 }
 
 /// The root of the project around a path: the nearest directory with a marker of one, else the path's own directory,

@@ -23,9 +23,9 @@ pub struct SitePackages {
 
 impl SitePackages {
     /// The packages of the environment that was given, else of one that lies in the project.
-    pub(crate) fn find(disk: &Disk, given: Option<&Path>, root: &Path) -> Result<Self, String> {
+    pub(crate) fn find(disk: &Disk, given: Option<&Path>, root: &Path, working: &Path) -> Result<Self, String> {
         let found = match given {
-            Some(given) => named(disk, given)?,
+            Some(given) => named(disk, given, working)?,
             None => {
                 let own = [".venv", "venv"].map(|name| installed_in(disk, &root.join(name)));
                 own.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
@@ -80,10 +80,11 @@ impl SourceFile {
 }
 
 /// The directories of an environment, an interpreter, or the directory of packages itself.
-fn named(disk: &Disk, given: &Path) -> Result<Vec<PathBuf>, String> {
+fn named(disk: &Disk, given: &Path, working: &Path) -> Result<Vec<PathBuf>, String> {
+    let shown = relative(given, working);
     let mend = "name a virtual environment, the interpreter in it, or its site-packages directory";
     if !disk.exists(given) {
-        return Err(format!("{}: no such file or directory; {mend}", given.display()));
+        return Err(format!("{shown}: no such file or directory; {mend}"));
     }
     if disk.is_dir(given) && given.file_name().is_some_and(|name| PACKAGES.iter().any(|packages| name == *packages)) {
         return Ok(vec![given.to_owned()]);
@@ -95,7 +96,7 @@ fn named(disk: &Disk, given: &Path) -> Result<Vec<PathBuf>, String> {
         found = installed_in(disk, &target);
     }
     match found.is_empty() {
-        true => Err(format!("{}: no Python packages are installed there; {mend}", given.display())),
+        true => Err(format!("{shown}: no Python packages are installed there; {mend}")),
         false => Ok(found),
     }
 }

@@ -486,7 +486,8 @@ fn with_unmasked(ctx: &Context<'_>, finding: Finding, value: Type, misuse: Optio
         _ => false,
     });
     let lacks = |name| ctx.evaluator.member(result, name).is_unknown();
-    let is_closed = is_model || !ctx.program.has_unknown_base(class);
+    let is_whole = |base: Type| !matches!(base, Type::Class(base) if ctx.program.is_installed(base.file));
+    let is_closed = (is_model || !ctx.program.has_unknown_base(class)) && ctx.program.lineage(class).all(is_whole);
     let what = match misuse {
         Some((Misuse::Member(name), _)) if is_closed && lacks(name) => format!("`.{name}`"),
         Some((Misuse::Subscript, _)) if is_closed && lacks("__getitem__".into()) => "subscripting".to_owned(),
