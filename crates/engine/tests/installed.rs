@@ -99,7 +99,8 @@ fn isolation_leaves_out_what_is_not_named() {
 
 #[test]
 fn what_is_installed_does_not_count() {
-    let tree = Tree::new(&[("app/.venv/lib/python3.12/site-packages/parcel.py", "def broken(:\nasync def send(): ...\n")]);
+    let tree =
+        Tree::new(&[("app/.venv/lib/python3.12/site-packages/parcel.py", "def broken(:\nasync def send(): ...\n")]);
     let summary = tree.report(&tree.options(None)).summary;
     assert_eq!((summary.files, summary.lines, summary.functions, summary.async_functions), (1, 5, 1, 1));
     assert!(summary.skipped.is_empty());

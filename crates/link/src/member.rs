@@ -80,7 +80,8 @@ impl Evaluator<'_> {
         // an instance cannot.
         let is_seen = || {
             let modules = &self.linked.modules;
-            let is_whole = |base: &Type| !matches!(base, Type::Class(base) if modules[base.file.index()].signatures_only);
+            let is_whole =
+                |base: &Type| !matches!(base, Type::Class(base) if modules[base.file.index()].signatures_only);
             name.as_str().starts_with("__") || slots.lineage.iter().all(|(base, _)| is_whole(base))
         };
         let why = if slots.has_unknown_base || !is_seen() { Why::Library } else { Why::Member };

@@ -9,7 +9,7 @@
 mod wanted;
 
 use crate::lower::{Unit, lower_file};
-use racewalk_ir::{FunctionId, Module, Name};
+use racewalk_ir::{BindingKind, FunctionId, Module, Name};
 use racewalk_project::{Disk, Project, Reach, SourceFile};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -104,8 +104,7 @@ impl Reader<'_> {
             while let Some(next) = wanted.pop() {
                 match self.known.get(&next.module).copied() {
                     None => later.push(next),
-                    Some(_) if !self.seen.insert(next.clone()) => {}
-                    Some(Some(at)) => wanted.extend(self.leads_to(at, &next)),
+                    Some(Some(at)) => self.follow(at, next, &mut wanted),
                     // A namespace package has no file of its own; its modules have.
                     Some(None) => wanted.extend(submodule(&next)),
                 }
@@ -148,18 +147,23 @@ impl Reader<'_> {
         Some((file, unit, module))
     }
 
-    /// What a member of an installed module leads to.
-    fn leads_to(&self, at: usize, wanted: &Wanted) -> Vec<Wanted> {
+    /// Adds what a member of an installed module leads to, the first time that it is asked for.
+    fn follow(&mut self, at: usize, mut asked: Wanted, wanted: &mut Vec<Wanted>) {
         let module = &self.installed.modules[at];
-        let Some((member, rest)) = wanted.members.split_first() else { return Vec::new() };
         let body = module.function(FunctionId(0));
-        match body.symbol(*member) {
-            Some(symbol) => {
-                let bindings = body.symbols[symbol.index()].bindings.iter();
-                let kinds = bindings.map(|binding| module.bindings[binding.index()].kind);
-                kinds.flat_map(|kind| wanted::of_binding(module, kind, rest, &self.members)).collect()
+        let Some(symbol) = asked.members.first().and_then(|member| body.symbol(*member)) else {
+            if self.seen.insert(asked.clone()) {
+                wanted.extend(submodule(&asked).into_iter().chain(wanted::of_stars(module, &asked.members)));
             }
-            None => submodule(wanted).into_iter().chain(wanted::of_stars(module, &wanted.members)).collect(),
+            return;
+        };
+        let kinds = body.symbols[symbol.index()].bindings.iter().map(|binding| module.bindings[binding.index()].kind);
+        // What is defined here leads to the same whatever is taken of it.
+        if !kinds.clone().any(|kind| matches!(kind, BindingKind::Import(_) | BindingKind::ImportMember(..))) {
+            asked.members.truncate(1);
+        }
+        if self.seen.insert(asked.clone()) {
+            wanted.extend(kinds.flat_map(|it| wanted::of_binding(module, it, &asked.members[1..], &self.members)));
         }
     }
 }

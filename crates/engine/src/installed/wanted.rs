@@ -2,6 +2,7 @@
 
 use racewalk_ir::{BindingKind, ClassId, Expr, ExprId, FunctionId, Module, Name, Role};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// A member of a module, a member of that, and so on: `client.Client` of `pkg`.
@@ -67,11 +68,13 @@ pub(crate) fn of_program(module: &Module, may_be_installed: impl Fn(Name) -> boo
     for (path, member) in imported.values().flatten() {
         wanted.extend(member.map(|member| Wanted::new(*path, vec![member])));
     }
-    for chain in chains(module, 0..module.exprs.len()) {
+    let body = module.function(FunctionId(0));
+    let may_come_by_star = |name: Name| !stars.is_empty() && body.symbol(name).is_none();
+    for chain in chains(module, 0..module.exprs.len(), |root| imported.contains_key(&root) || may_come_by_star(root)) {
         for (path, member) in imported.get(&chain[0]).into_iter().flatten() {
             wanted.push(Wanted::new(*path, member.iter().chain(&chain[1..]).copied().collect()));
         }
-        if module.function(FunctionId(0)).symbol(chain[0]).is_none() {
+        if may_come_by_star(chain[0]) {
             wanted.extend(stars.iter().map(|path| Wanted::new(*path, chain.clone())));
         }
     }
@@ -92,7 +95,11 @@ pub(crate) fn of_binding(module: &Module, kind: BindingKind, rest: &[Name], memb
             vec![Wanted::new(path, std::iter::once(member).chain(rest.iter().copied()).collect())]
         }
         BindingKind::Class(id) => of_class(module, id, members),
-        BindingKind::Function(id) => module.function(id).returns.map_or_else(Vec::new, |it| of_expr(module, it)),
+        BindingKind::Function(id) => {
+            let function = module.function(id);
+            let says = function.returns.iter().chain(&function.decorators);
+            says.flat_map(|expr| of_expr(module, *expr)).collect()
+        }
         kind => exprs(kind).into_iter().flatten().flat_map(|expr| of_expr(module, expr)).collect(),
     }
 }
@@ -139,23 +146,39 @@ fn of_expr(module: &Module, expr: ExprId) -> Vec<Wanted> {
     let all = module.span(expr);
     let inside = |at: &usize| all.start <= module.spans[*at].start && module.spans[*at].end <= all.end;
     let first = (0..=expr.index()).rev().take_while(inside).last().unwrap_or(expr.index());
-    chains(module, first..expr.index() + 1).into_iter().map(|chain| Wanted::new(module.name, chain)).collect()
+    let body = module.function(FunctionId(0));
+    let may_be_own = |root: Name| body.symbol(root).is_some() || !module.star_imports.is_empty();
+    chains(module, first..expr.index() + 1, may_be_own).map(|chain| Wanted::new(module.name, chain)).collect()
 }
 
-/// Every name among these expressions, with the members that are taken of it: `a.b.c` as three names.
-fn chains(module: &Module, range: std::ops::Range<usize>) -> Vec<Vec<Name>> {
-    let is_whole = |at: &usize| module.roles[*at] != Role::Receiver;
-    range.filter(is_whole).filter_map(|at| chain(module, ExprId(at as u32))).collect()
+/// Every name among these expressions that is of interest, with the members that are taken of it: `a.b.c` as three names.
+fn chains(
+    module: &Module,
+    range: Range<usize>,
+    is_of_interest: impl Fn(Name) -> bool,
+) -> impl Iterator<Item = Vec<Name>> {
+    let whole = range.filter(|at| module.roles[*at] != Role::Receiver).map(|at| ExprId(at as u32));
+    let wanted = whole.filter(move |expr| root(module, *expr).is_some_and(&is_of_interest));
+    wanted.map(|expr| chain(module, expr))
 }
 
-fn chain(module: &Module, expr: ExprId) -> Option<Vec<Name>> {
+/// The name that a chain of members starts with.
+fn root(module: &Module, expr: ExprId) -> Option<Name> {
     match module.expr(expr) {
-        Expr::Name(name, _) => Some(vec![name]),
-        Expr::Attr(base, member) => {
-            let mut chain = chain(module, base)?;
-            chain.push(member);
-            Some(chain)
-        }
+        Expr::Name(name, _) => Some(name),
+        Expr::Attr(base, _) => root(module, base),
         _ => None,
+    }
+}
+
+fn chain(module: &Module, expr: ExprId) -> Vec<Name> {
+    match module.expr(expr) {
+        Expr::Attr(base, member) => {
+            let mut chain = chain(module, base);
+            chain.push(member);
+            chain
+        }
+        Expr::Name(name, _) => vec![name],
+        _ => Vec::new(),
     }
 }
