@@ -14,7 +14,7 @@ use racewalk_project::{Disk, Project, Reach, SourceFile};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::Path;
-use wanted::Wanted;
+use wanted::{Declarations, Wanted};
 
 /// How often a module may lead to the next: as many as imports are followed when names are resolved.
 const ROUNDS: usize = 24;
@@ -163,7 +163,8 @@ impl Reader<'_> {
             asked.members.truncate(1);
         }
         if self.seen.insert(asked.clone()) {
-            wanted.extend(kinds.flat_map(|it| wanted::of_binding(module, it, &asked.members[1..], &self.members)));
+            let declarations = Declarations { module, members: &self.members };
+            wanted.extend(kinds.flat_map(|kind| declarations.of_binding(kind, &asked.members[1..])));
         }
     }
 }

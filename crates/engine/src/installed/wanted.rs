@@ -1,6 +1,6 @@
 //! What code wants of other modules: the names that it imports, as far as it uses them.
 
-use racewalk_ir::{BindingKind, ClassId, Expr, ExprId, FunctionId, Module, Name, Role};
+use racewalk_ir::{BindingKind, ClassId, Expr, ExprId, FunctionId, Module, Name, Role, SymbolId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -83,49 +83,100 @@ pub(crate) fn of_program(module: &Module, may_be_installed: impl Fn(Name) -> boo
     wanted
 }
 
-/// What the binding of a name in a module's own body wants, when a chain of members is taken of the name.
-pub(crate) fn of_binding(module: &Module, kind: BindingKind, rest: &[Name], members: &FxHashSet<Name>) -> Vec<Wanted> {
-    match kind {
-        BindingKind::Import(path) => vec![Wanted::new(path, rest.to_vec())],
-        // A package that imports from itself means its submodule.
-        BindingKind::ImportMember(path, member) if path == module.name => {
-            vec![Wanted::new(path.join(member), rest.to_vec())]
-        }
-        BindingKind::ImportMember(path, member) => {
-            vec![Wanted::new(path, std::iter::once(member).chain(rest.iter().copied()).collect())]
-        }
-        BindingKind::Class(id) => of_class(module, id, members),
-        BindingKind::Function(id) => {
-            let function = module.function(id);
-            let says = function.returns.iter().chain(&function.decorators);
-            says.flat_map(|expr| of_expr(module, *expr)).collect()
-        }
-        kind => exprs(kind).into_iter().flatten().flat_map(|expr| of_expr(module, expr)).collect(),
-    }
-}
-
 /// The same from the modules whose public names this one has.
 pub(crate) fn of_stars(module: &Module, members: &[Name]) -> impl Iterator<Item = Wanted> {
     module.star_imports.iter().map(|source| Wanted::new(*source, members.to_vec()))
 }
 
-/// Bases, and what those members are that the program takes of anything.
-fn of_class(module: &Module, id: ClassId, members: &FxHashSet<Name>) -> Vec<Wanted> {
-    let class = module.class(id);
-    let body = module.function(class.body);
-    let mut wanted: Vec<Wanted> = class.bases.iter().flat_map(|base| of_expr(module, *base)).collect();
-    for symbol in body.symbols.iter().filter(|symbol| members.contains(&symbol.name)) {
-        for binding in &symbol.bindings {
-            wanted.extend(of_binding(module, module.bindings[binding.index()].kind, &[], &FxHashSet::default()));
+/// Locals of constructors that lead to others are followed so far.
+const LONGEST_PATH: u32 = 4;
+
+/// What the declarations of an installed module want.
+pub(crate) struct Declarations<'a> {
+    pub(crate) module: &'a Module,
+    /// The members that the program takes of anything.
+    pub(crate) members: &'a FxHashSet<Name>,
+}
+
+impl Declarations<'_> {
+    /// What the binding of a name in the module's own body wants, when a chain of members is taken of the name.
+    pub(crate) fn of_binding(&self, kind: BindingKind, rest: &[Name]) -> Vec<Wanted> {
+        self.binding(FunctionId(0), kind, rest, LONGEST_PATH)
+    }
+
+    fn binding(&self, within: FunctionId, kind: BindingKind, rest: &[Name], depth: u32) -> Vec<Wanted> {
+        match kind {
+            _ if depth == 0 => Vec::new(),
+            BindingKind::Import(path) => vec![Wanted::new(path, rest.to_vec())],
+            // A package that imports from itself means its submodule.
+            BindingKind::ImportMember(path, member) if path == self.module.name => {
+                vec![Wanted::new(path.join(member), rest.to_vec())]
+            }
+            BindingKind::ImportMember(path, member) => {
+                vec![Wanted::new(path, std::iter::once(member).chain(rest.iter().copied()).collect())]
+            }
+            BindingKind::Class(id) => self.class(id, depth - 1),
+            BindingKind::Function(id) => {
+                let function = self.module.function(id);
+                let says = function.returns.iter().chain(&function.decorators);
+                says.flat_map(|expr| self.expr(within, *expr, depth)).collect()
+            }
+            BindingKind::Param(at) => {
+                let annotation = self.module.function(within).params[at as usize].annotation;
+                annotation.map_or_else(Vec::new, |annotation| self.expr(within, annotation, depth))
+            }
+            kind => exprs(kind).into_iter().flatten().flat_map(|expr| self.expr(within, expr, depth)).collect(),
         }
     }
-    for field in class.fields.iter().filter(|field| members.contains(&field.name)) {
-        wanted.extend(exprs(field.kind).into_iter().flatten().flat_map(|expr| of_expr(module, expr)));
-        // What a constructor keeps, it was mostly given.
-        let given = module.function(field.function).params.iter().filter_map(|param| param.annotation);
-        wanted.extend(given.flat_map(|annotation| of_expr(module, annotation)));
+
+    /// Bases, and what those members are that the program takes of anything.
+    fn class(&self, id: ClassId, depth: u32) -> Vec<Wanted> {
+        let class = self.module.class(id);
+        let body = self.module.function(class.body);
+        let outside = body.parent.unwrap_or(FunctionId(0));
+        let mut wanted: Vec<Wanted> = class.bases.iter().flat_map(|base| self.expr(outside, *base, depth)).collect();
+        for symbol in body.symbols.iter().filter(|symbol| self.members.contains(&symbol.name)) {
+            let kinds = symbol.bindings.iter().map(|binding| self.module.bindings[binding.index()].kind);
+            wanted.extend(kinds.flat_map(|kind| self.binding(class.body, kind, &[], depth)));
+        }
+        for field in class.fields.iter().filter(|field| self.members.contains(&field.name)) {
+            wanted.extend(self.binding(field.function, field.kind, &[], depth));
+        }
+        wanted
     }
-    wanted
+
+    /// The names in an expression. Children come right before their parents, so its parts are a run that ends with it.
+    fn expr(&self, within: FunctionId, expr: ExprId, depth: u32) -> Vec<Wanted> {
+        let module = self.module;
+        let all = module.span(expr);
+        let inside = |at: &usize| all.start <= module.spans[*at].start && module.spans[*at].end <= all.end;
+        let first = (0..=expr.index()).rev().take_while(inside).last().unwrap_or(expr.index());
+        let chains = chains(module, first..expr.index() + 1, |_| true);
+        chains.flat_map(|chain| self.chain(within, chain, depth)).collect()
+    }
+
+    /// A chain of members of a name that this body sees.
+    fn chain(&self, within: FunctionId, chain: Vec<Name>, depth: u32) -> Vec<Wanted> {
+        match self.local(within, chain[0]) {
+            Some((owner, symbol)) => {
+                let bindings = &self.module.function(owner).symbols[symbol.index()].bindings;
+                let kinds = bindings.iter().map(|binding| self.module.bindings[binding.index()].kind);
+                kinds.flat_map(|kind| self.binding(owner, kind, &chain[1..], depth - 1)).collect()
+            }
+            None => {
+                let body = self.module.function(FunctionId(0));
+                let may_be_own = body.symbol(chain[0]).is_some() || !self.module.star_imports.is_empty();
+                may_be_own.then(|| Wanted::new(self.module.name, chain)).into_iter().collect()
+            }
+        }
+    }
+
+    /// The body, other than the module's, whose symbol a name is.
+    fn local(&self, within: FunctionId, name: Name) -> Option<(FunctionId, SymbolId)> {
+        let bodies = std::iter::successors(Some(within), |id| self.module.function(*id).parent);
+        let mut inside = bodies.filter(|id| *id != FunctionId(0));
+        inside.find_map(|id| Some((id, self.module.function(id).symbol(name)?)))
+    }
 }
 
 fn exprs(kind: BindingKind) -> [Option<ExprId>; 2] {
@@ -138,17 +189,6 @@ fn exprs(kind: BindingKind) -> [Option<ExprId>; 2] {
         | BindingKind::ContextAsync(value) => [Some(value), None],
         _ => [None, None],
     }
-}
-
-/// The module's own names in an expression. Children come right before their parents, so its parts are a run that ends
-/// with it.
-fn of_expr(module: &Module, expr: ExprId) -> Vec<Wanted> {
-    let all = module.span(expr);
-    let inside = |at: &usize| all.start <= module.spans[*at].start && module.spans[*at].end <= all.end;
-    let first = (0..=expr.index()).rev().take_while(inside).last().unwrap_or(expr.index());
-    let body = module.function(FunctionId(0));
-    let may_be_own = |root: Name| body.symbol(root).is_some() || !module.star_imports.is_empty();
-    chains(module, first..expr.index() + 1, may_be_own).map(|chain| Wanted::new(module.name, chain)).collect()
 }
 
 /// Every name among these expressions that is of interest, with the members that are taken of it: `a.b.c` as three names.
