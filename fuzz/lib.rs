@@ -72,6 +72,7 @@ pub fn lower_and_verify(mode: Mode, text: &str) {
         signatures_only: false,
     };
     verify(text, &lower(source));
+    verify(text, &lower(Source { signatures_only: true, ..source }));
 }
 
 fn verify(text: &str, module: &Module) {
