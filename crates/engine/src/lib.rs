@@ -19,7 +19,6 @@ pub use racewalk_rules::{Question, Rule};
 
 use racewalk_ir::Name;
 use racewalk_link::{FileNames, Program, Reach, Settings};
-use racewalk_models::Models;
 use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
 use selection::Selection;
@@ -200,9 +199,7 @@ impl Engine {
         let working = &options.working_directory;
         let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files);
         let extra = models::read(disk, &project.config.models, working)?;
-        let modelled = Models::roots(&extra).map_err(Failure)?;
-        let is_modelled = |root: &str| Models::is_library(root) || modelled.iter().any(|known| known == root);
-        let installed = installed::read(disk, project, &modules, is_modelled, working);
+        let installed = installed::read(disk, project, &modules, working);
         project.files.extend(installed.files);
         units.extend(installed.units);
         modules.extend(installed.modules);

@@ -72,7 +72,7 @@ pub struct Settings {
 
 /// Links modules into a program. `reported[i]` tells whether findings in module `i` are wanted; others are context.
 pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: Settings) -> Program {
-    let names = ModuleNames::new(&modules, &settings.names, Models::is_library);
+    let names = ModuleNames::new(&modules, &settings.names, &models);
     let slots = modules.iter().map(FileSlots::open).collect();
     let mut linked = Linked { modules, models, names, slots };
     classes::settle(&mut linked);

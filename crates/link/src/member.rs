@@ -168,7 +168,16 @@ impl Evaluator<'_> {
         }
         match models.method(class, name) {
             Some(_) => Type::ExternalMethod(class, name, receiver.interned()),
-            None => Type::Unknown(Why::Library),
+            None => self.installed_member(class, receiver, name),
+        }
+    }
+
+    /// What an installed class declares of a member on which its model is silent.
+    fn installed_member(&self, class: Name, receiver: Type, name: Name) -> Type {
+        let found = self.linked.names.installed(&self.linked.modules, class);
+        match found.and_then(|(file, symbol)| self.defined(file, symbol)) {
+            Some(Type::Class(class)) => self.class_member(class, Types::EMPTY, receiver, name),
+            _ => Type::Unknown(Why::Library),
         }
     }
 

@@ -63,13 +63,10 @@ impl Models {
         BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
     }
 
-    /// The import roots that model files of the user's own cover.
-    ///
-    /// # Errors
-    /// As [`Models::load`].
-    pub fn roots(extra: &[(String, String)]) -> Result<Vec<String>, String> {
-        let roots = extra.iter().map(|(path, text)| Ok(written(path, text)?.roots));
-        Ok(roots.collect::<Result<Vec<_>, String>>()?.concat())
+    /// Every path that some model names, with other paths of the same things.
+    pub fn paths(&self) -> impl Iterator<Item = Name> + '_ {
+        let named = self.functions.keys().chain(self.classes.keys()).chain(self.values.keys()).copied();
+        named.chain(self.aliases.keys().map(|path| Name::new(path)))
     }
 
     fn add(&mut self, library: Library) {

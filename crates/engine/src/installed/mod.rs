@@ -3,13 +3,14 @@
 //! The program's imports name members of modules. A round reads the modules that are asked for, in parallel, and looks
 //! the members up: an import in them (a re-export) leads on to another module, a class to its bases and to what those
 //! members give that the program takes of anything, a function to what it says that it returns. What nobody asks for is
-//! not read. A library that a model covers is not read at all: the model says more than signatures do, and the two might
-//! contradict each other.
+//! not read. A library of which our models tell is not read at all: a model says more than signatures do, and the two
+//! might contradict each other. What a model of the user's own names is for linking to keep apart.
 
 mod wanted;
 
 use crate::lower::{Unit, lower_file};
 use racewalk_ir::{BindingKind, FunctionId, Module, Name};
+use racewalk_models::Models;
 use racewalk_project::{Disk, Project, Reach, SourceFile};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -38,18 +39,11 @@ pub(crate) struct Installed {
     pub(crate) modules: Vec<Module>,
 }
 
-/// Reads what the modules of a project lead to. `is_modelled` tells whether a model covers what is imported by this
-/// first segment.
-pub(crate) fn read(
-    disk: &Disk,
-    project: &Project,
-    modules: &[Module],
-    is_modelled: impl Fn(&str) -> bool + Sync,
-    working: &Path,
-) -> Installed {
+/// Reads what the modules of a project lead to.
+pub(crate) fn read(disk: &Disk, project: &Project, modules: &[Module], working: &Path) -> Installed {
     let may_be_installed = |path: Name| {
         let root = path.first_segment();
-        project.site_packages.has_root(root) && !KNOWN_BY_PATH.contains(&root) && !is_modelled(root)
+        project.site_packages.has_root(root) && !KNOWN_BY_PATH.contains(&root) && !Models::is_library(root)
     };
     let wanted = modules.par_iter().flat_map_iter(|module| wanted::of_program(module, may_be_installed));
     let wanted: Vec<Wanted> = wanted.collect();
