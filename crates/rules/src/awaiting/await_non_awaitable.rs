@@ -342,7 +342,7 @@ fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     })
 }
 
-/// The callee is a declaration without a body, and what overrides it yields.
+/// The callee is a declaration without a body, and what overrides it yields, or may do so in an installed package.
 fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
     let sites = ctx.program.sites(ctx.function_ref(function));
     let Some(Type::Method(target, _)) = sites.iter().find(|site| site.call == source).map(|site| site.callee) else {
@@ -351,10 +351,12 @@ fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source:
     let body = ctx.program.function(target);
     let Some(class) = body.class.filter(|_| body.stub != racewalk_ir::Stub::No) else { return false };
     let class = racewalk_link::ClassRef { file: target.file, id: class };
-    let descendants = ctx.program.descendants.get(&class).into_iter().flatten();
-    descendants.into_iter().any(|descendant| {
-        ctx.program.own_method(*descendant, body.name).is_some_and(|method| ctx.program.function(method).is_generator)
-    })
+    let mut descendants = ctx.program.descendants.get(&class).into_iter().flatten();
+    ctx.program.is_installed(target.file)
+        || descendants.any(|descendant| {
+            let overriding = ctx.program.own_method(*descendant, body.name);
+            overriding.is_some_and(|method| ctx.program.function(method).is_generator)
+        })
 }
 
 /// `async for` over what a coroutine function gives.
