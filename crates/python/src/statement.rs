@@ -338,7 +338,6 @@ impl Lowerer {
         // A function's body does not see the comprehension's variables by their inner names: it is no part of one.
         let comprehensions = std::mem::take(&mut self.comprehensions);
         self.type_params(def.type_params.as_deref());
-        self.bind_params();
         self.function_body(def);
         self.comprehensions = comprehensions;
         self.close(id);
@@ -351,6 +350,7 @@ impl Lowerer {
         if self.module.signatures_only && def.name.as_str() != "__init__" {
             self.function().is_generator = generator::yields(&def.body);
         } else {
+            self.bind_params();
             self.suite(&def.body);
         }
     }

@@ -20,8 +20,8 @@ use wanted::{Declarations, Wanted};
 /// How often a module may lead to the next: as many as imports are followed when names are resolved.
 const ROUNDS: usize = 24;
 
-/// As many modules are read at most. Applications of a thousand files reach some hundreds; what needs more is a package
-/// that hangs together as a whole, and would cost more time than the program itself.
+/// As many modules are read of packages, or as many as the program has: applications reach some hundreds, and what is
+/// installed must not cost more time than the program itself.
 const MOST_MODULES: usize = 2_000;
 
 /// Larger files are left alone: they are generated, and take longer to parse than all others together.
@@ -54,6 +54,7 @@ pub(crate) fn read(disk: &Disk, project: &Project, modules: &[Module], working: 
         disk,
         project,
         working,
+        most: MOST_MODULES.max(modules.len()),
         may_be_installed: &may_be_installed,
         own: own_names(project),
         members: modules.par_iter().map(wanted::members).reduce(FxHashSet::default, union),
@@ -80,6 +81,8 @@ struct Reader<'a> {
     disk: &'a Disk,
     project: &'a Project,
     working: &'a Path,
+    /// As many modules are read.
+    most: usize,
     may_be_installed: &'a (dyn Fn(Name) -> bool + Sync),
     own: FxHashSet<&'a str>,
     /// Members that the program takes of anything.
@@ -116,7 +119,7 @@ impl Reader<'_> {
         names.sort_unstable();
         names.dedup();
         names.retain(|name| !self.known.contains_key(*name));
-        let room = names.len().min(MOST_MODULES - self.installed.files.len());
+        let room = names.len().min(self.most - self.installed.files.len());
         let read: Vec<_> = names[..room].par_iter().map(|name| self.lowered(name)).collect();
         let read = read.into_iter().chain(std::iter::repeat_with(|| None));
         for (name, read) in names.into_iter().zip(read) {
