@@ -59,7 +59,7 @@ impl<'p> Evaluator<'p> {
         slot.value
     }
 
-    fn deeper(&self, evaluate: impl FnOnce() -> Type) -> Type {
+    pub(crate) fn deeper(&self, evaluate: impl FnOnce() -> Type) -> Type {
         let depth = self.depth.get();
         if depth >= DEEPEST {
             self.cut.set(true);

@@ -176,7 +176,8 @@ impl Evaluator<'_> {
     fn installed_member(&self, class: Name, receiver: Type, name: Name) -> Type {
         let found = self.linked.names.installed(&self.linked.modules, class);
         match found.and_then(|(file, symbol)| self.defined(file, symbol)) {
-            Some(Type::Class(class)) => self.class_member(class, Types::EMPTY, receiver, name),
+            // A class may name itself by its public path, as one of its own bases.
+            Some(Type::Class(class)) => self.deeper(|| self.class_member(class, Types::EMPTY, receiver, name)),
             _ => Type::Unknown(Why::Library),
         }
     }
