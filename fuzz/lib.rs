@@ -69,8 +69,10 @@ pub fn lower_and_verify(mode: Mode, text: &str) {
         is_package: false,
         is_stub: matches!(mode, Mode::Stub),
         is_notebook: matches!(mode, Mode::Cells | Mode::Notebook),
+        signatures_only: false,
     };
     verify(text, &lower(source));
+    verify(text, &lower(Source { signatures_only: true, ..source }));
 }
 
 fn verify(text: &str, module: &Module) {

@@ -51,6 +51,10 @@ pub(crate) struct DebugArguments {
     /// As `check` takes it
     #[arg(long)]
     pub(crate) isolated: bool,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
 }
 
 /// `check`.
@@ -80,7 +84,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     pub(crate) statistics: bool,
 
-    /// Load nothing but PATH: no project around it, no configuration, no installed packages
+    /// Load nothing but PATH: no project around it, no configuration, no installed packages but those named
     #[arg(long)]
     pub(crate) isolated: bool,
 
@@ -92,7 +96,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<FailOn>,
 
-    /// The project's virtual environment (its packages are not read yet: models stand for libraries)
+    /// Read the packages that are installed here: a virtual environment, its interpreter, or its site-packages directory
+    /// [default: .venv or venv in the project]
     #[arg(long, value_name = "PATH")]
     pub(crate) python: Option<PathBuf>,
 

@@ -23,7 +23,8 @@ pub(crate) fn run(command: &DebugCommand) -> Result<ExitCode, String> {
 }
 
 fn options(arguments: &DebugArguments) -> Result<Options, String> {
-    Ok(Options { isolated: arguments.isolated, ..default_options(&arguments.paths)? })
+    let python = arguments.python.clone();
+    Ok(Options { isolated: arguments.isolated, python, ..default_options(&arguments.paths)? })
 }
 
 fn line(call: &AwaitedCall) -> String {

@@ -2,6 +2,7 @@
 
 mod explain;
 mod fingerprint;
+mod installed;
 mod lower;
 mod measure;
 mod models;
@@ -170,9 +171,9 @@ impl Engine {
     }
 
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
-        let (vocabulary, project) = self.discovered(disk, options)?;
+        let (vocabulary, mut project) = self.discovered(disk, options)?;
+        let linked = self.linked(disk, options, &mut project)?;
         let selection = Selection::new(&self.rules, options, &project.config);
-        let linked = self.linked(disk, options, &project)?;
         let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
         let rules = selection.to_run();
         (self.on_stage)(Stage::Judging(rules.len()));
@@ -192,11 +193,17 @@ impl Engine {
         Ok((vocabulary, project))
     }
 
-    /// The files as one program.
-    fn linked(&self, disk: &Disk, options: &Options, project: &Project) -> Result<Linked, Failure> {
+    /// The files as one program. What is read of installed packages joins the project's files.
+    fn linked(&self, disk: &Disk, options: &Options, project: &mut Project) -> Result<Linked, Failure> {
         (self.on_stage)(Stage::Reading(project.files.len()));
-        let lower::Lowered { units, modules, skipped } = lower::lower(disk, &project.files);
-        let models = models::load(disk, &project.config.models, &modules, &options.working_directory)?;
+        let working = &options.working_directory;
+        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files);
+        let extra = models::read(disk, &project.config.models, working)?;
+        let installed = installed::read(disk, project, &modules, working);
+        project.files.extend(installed.files);
+        units.extend(installed.units);
+        modules.extend(installed.modules);
+        let models = models::load(&extra, &modules)?;
         (self.on_stage)(Stage::Linking);
         let files = || units.iter().map(|unit| &project.files[unit.file]);
         let settings = Settings { language_version: project.python_version, names: files().map(file_names).collect() };
@@ -231,6 +238,7 @@ fn file_names(file: &racewalk_project::SourceFile) -> FileNames {
         racewalk_project::Reach::Anywhere => Reach::Anywhere,
         racewalk_project::Reach::Unclaimed => Reach::Unclaimed,
         racewalk_project::Reach::Beneath => Reach::Beneath,
+        racewalk_project::Reach::Installed => Reach::Installed,
     };
     FileNames {
         names: file.names.iter().map(|name| (Name::new(&name.text), reach(name.reach))).collect(),

@@ -46,7 +46,7 @@ pub(crate) struct Lowered {
 
 /// Reads and lowers the files. A text is dropped as soon as it is lowered.
 pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
-    let lowered: Vec<_> = (0..files.len()).into_par_iter().map(|index| lower_file(disk, files, index)).collect();
+    let lowered: Vec<_> = files.par_iter().enumerate().map(|(index, file)| lower_file(disk, file, index)).collect();
     let mut all = Lowered::default();
     for (file, result) in files.iter().zip(lowered) {
         match result {
@@ -62,8 +62,8 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
     all
 }
 
-fn lower_file(disk: &Disk, files: &[SourceFile], index: usize) -> Result<Vec<(Unit, Module)>, String> {
-    let file = &files[index];
+/// The modules in a file that has this place in the project's list.
+pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize) -> Result<Vec<(Unit, Module)>, String> {
     let lower = |(part, text): (Part, String)| {
         let module = lower_part(file, &part, &text);
         (Unit { file: index, part, lines: text.lines().count() }, module)
@@ -131,6 +131,7 @@ fn source<'a>(file: &SourceFile, part: &Part, text: &'a str) -> Source<'a> {
         is_package: file.is_package,
         is_stub: file.kind == Kind::Stub,
         is_notebook: file.kind == Kind::Notebook,
+        signatures_only: file.is_installed(),
     }
 }
 

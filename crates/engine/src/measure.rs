@@ -42,8 +42,8 @@ impl Engine {
     pub fn awaited_calls(&self, options: &Options) -> Result<Vec<AwaitedCall>, Failure> {
         let disk = Disk::default();
         self.in_pool(|| {
-            let (_, project) = self.discovered(&disk, options)?;
-            let linked = self.linked(&disk, options, &project)?;
+            let (_, mut project) = self.discovered(&disk, options)?;
+            let linked = self.linked(&disk, options, &mut project)?;
             let files: Vec<_> = linked.program.files().zip(&linked.units).collect();
             let reported = |(file, _): &(FileId, &Unit)| linked.program.reported[file.index()];
             let of_file = |(file, unit)| calls_of(&disk, &project.files, &linked.program, file, unit);

@@ -297,6 +297,8 @@ pub struct Module {
     pub is_package: bool,
     /// Its cells run on an event loop of their own (a notebook): top-level suspension is allowed.
     pub own_loop: bool,
+    /// What it declares was read and bodies were not: a function gives what it says that it gives, and does nothing.
+    pub signatures_only: bool,
     /// Expressions, children before parents.
     pub exprs: Vec<Expr>,
     /// Where each expression stands.
@@ -340,6 +342,7 @@ impl Module {
             name,
             is_package: false,
             own_loop: false,
+            signatures_only: false,
             exprs: Vec::new(),
             spans: Vec::new(),
             parents: Vec::new(),

@@ -2,8 +2,8 @@
 
 use crate::Linked;
 use crate::eval::Evaluator;
-use crate::types::{ClassRef, FileId, Type, Types};
-use racewalk_ir::{ClassId, Name};
+use crate::types::{ClassRef, FileId, Type, Types, Why};
+use racewalk_ir::{Class, ClassId, Expr, ExprId, Module, Name};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -12,6 +12,22 @@ type Base = (Type, Types);
 
 /// More bases than this are a circle or a joke.
 const LONGEST_LINEAGE: usize = 64;
+
+/// Decorators of classes that leave the members alone which stand in the class, by their last names.
+const USUAL_DECORATORS: [&str; 9] = [
+    "dataclass",
+    "define",
+    "deprecated",
+    "final",
+    "frozen",
+    "mutable",
+    "runtime_checkable",
+    "total_ordering",
+    "type_check_only",
+];
+
+/// Metaclasses of which the same holds.
+const USUAL_METACLASSES: [&str; 4] = ["ABCMeta", "EnumMeta", "EnumType", "type"];
 
 /// Finds every class's bases and lays out their lineages.
 pub(crate) fn settle(linked: &mut Linked) {
@@ -40,7 +56,7 @@ pub(crate) fn settle(linked: &mut Linked) {
 fn direct_bases(linked: &Linked, file: FileId) -> Vec<(Vec<Base>, Vec<Name>)> {
     let evaluator = Evaluator::new(linked, file);
     let module = evaluator.module;
-    let of_class = |class: &racewalk_ir::Class| {
+    let of_class = |class: &Class| {
         let outside = module.function(class.body).parent.unwrap_or(racewalk_ir::FunctionId(0));
         let bases: Vec<Base> = class
             .bases
@@ -54,11 +70,31 @@ fn direct_bases(linked: &Linked, file: FileId) -> Vec<(Vec<Base>, Vec<Name>)> {
                 other => (other, Types::EMPTY),
             })
             .collect();
+        let bases = if module.signatures_only && is_remade(module, class) {
+            [bases.as_slice(), &[(Type::Unknown(Why::Decorator), Types::EMPTY)]].concat()
+        } else {
+            bases
+        };
         let own: Vec<Name> = class.type_params.iter().map(|(name, _)| *name).collect();
         let params = if own.is_empty() { params_from_bases(&bases) } else { own };
         (bases, params)
     };
     module.classes.iter().map(of_class).collect()
+}
+
+/// A decorator or metaclass that is none of the usual may give the class other members than it declares.
+fn is_remade(module: &Module, class: &Class) -> bool {
+    let usual = |expr: ExprId, names: &[&str]| {
+        let called = match module.expr(expr) {
+            Expr::Call(callee, _) => callee,
+            _ => expr,
+        };
+        matches!(module.expr(called), Expr::Name(name, _) | Expr::Attr(_, name) if names.contains(&name.as_str()))
+    };
+    let is_metaclass = |name: Name| name.as_str() == "metaclass";
+    let mut metaclasses = class.arguments.iter().filter(|(name, _)| is_metaclass(*name));
+    metaclasses.any(|(_, metaclass)| !usual(*metaclass, &USUAL_METACLASSES))
+        || class.decorators.iter().any(|decorator| !usual(*decorator, &USUAL_DECORATORS))
 }
 
 /// The type parameters of a class that declares none: those that its bases name, in order of appearance; `Generic[...]`

@@ -31,6 +31,10 @@ pub(crate) fn decorated(evaluator: &Evaluator<'_>, id: FunctionId) -> Type {
     let body = evaluator.module.function(id);
     let function = FunctionRef { file: evaluator.file, id };
     let outside = body.parent.unwrap_or(FunctionId(0));
+    // Declared for several kinds of arguments, with nothing behind the declarations.
+    if evaluator.module.signatures_only && crate::overload::is_declaration(evaluator.module, id) {
+        return Type::Unknown(Why::Decorator);
+    }
     let mut value = Type::Function(function);
     for decorator in body.decorators.iter().rev() {
         let effect = effect_of(evaluator, outside, *decorator);
@@ -61,16 +65,22 @@ pub fn effect_of(evaluator: &Evaluator<'_>, outside: FunctionId, decorator: Expr
         _ => (decorator, false),
     };
     let value = evaluator.eval(outside, called);
-    effect_of_value(evaluator.linked, value, is_factory)
+    effect_of_value(evaluator, value, is_factory)
 }
 
-fn effect_of_value(linked: &Linked, value: Type, is_factory: bool) -> Effect {
+fn effect_of_value(evaluator: &Evaluator<'_>, value: Type, is_factory: bool) -> Effect {
+    let linked = evaluator.linked;
     match value {
+        Type::Function(function) | Type::Method(function, _)
+            if linked.modules[function.file.index()].signatures_only =>
+        {
+            declared_effect(evaluator, function, is_factory)
+        }
         Type::External(path) => modelled(linked.models.function(path)),
         Type::ExternalMethod(class, method, _) => modelled(linked.models.method(class, method)),
         Type::Function(function) | Type::Method(function, _) => of_function(linked, function, is_factory),
         Type::Union(members) => {
-            let mut effects = members.as_slice().iter().map(|member| effect_of_value(linked, *member, is_factory));
+            let mut effects = members.as_slice().iter().map(|member| effect_of_value(evaluator, *member, is_factory));
             let first = effects.next().unwrap_or(Effect::Unknown);
             if effects.all(|effect| effect == first) { first } else { Effect::Unknown }
         }
@@ -104,6 +114,41 @@ fn of_function(linked: &Linked, decorator: FunctionRef, is_factory: bool) -> Eff
         .map(|inner| effect_in(module, inner, LONGEST_DELEGATION))
         .collect();
     combine(&made)
+}
+
+/// What a decorator of an installed package declares to do: `(F) -> F`, or to give something whose calls give a coroutine.
+fn declared_effect(evaluator: &Evaluator<'_>, decorator: FunctionRef, is_factory: bool) -> Effect {
+    let there = Evaluator::new(evaluator.linked, decorator.file);
+    let body = there.module.function(decorator.id);
+    let scope = there.annotation_scope(decorator.id);
+    let given = body.params.get(first_param(there.module, decorator.id) as usize).and_then(|param| param.annotation);
+    let declared =
+        if is_factory { body.returns.and_then(|it| callable(there.module, it)) } else { given.zip(body.returns) };
+    let Some((given, result)) = declared else { return Effect::Unknown };
+    let effect = match (there.annotation(scope, given), there.annotation(scope, result)) {
+        (given @ (Type::Parameter(..) | Type::Callable(_)), result)
+            if given == result && given.mentions_parameter() =>
+        {
+            Effect::Keeps
+        }
+        (_, Type::Callable(result)) if matches!(result.get(), Type::Coroutine(_)) => Effect::MakesAsync,
+        _ => Effect::Unknown,
+    };
+    evaluator.met_open.set(evaluator.met_open.get() || there.met_open.get());
+    effect
+}
+
+/// The argument and the result of `Callable[[argument], result]`.
+fn callable(module: &Module, annotation: ExprId) -> Option<(ExprId, ExprId)> {
+    let Expr::Subscript(base, arguments) = module.expr(annotation) else { return None };
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = module.expr(base) else { return None };
+    let Expr::Tuple(arguments) = module.expr(arguments) else { return None };
+    let [given, result] = *module.list(arguments) else { return None };
+    let Expr::List(given) = module.expr(given) else { return None };
+    match *module.list(given) {
+        [given] if name.as_str() == "Callable" => Some((given, result)),
+        _ => None,
+    }
 }
 
 /// The effect of a function that takes a function and returns its replacement.

@@ -30,6 +30,9 @@ pub(crate) fn find(program: &Program) -> FxHashMap<FunctionRef, EntryPoint> {
 fn in_file(program: &Program, file: FileId) -> Vec<(FunctionRef, EntryPoint)> {
     let evaluator = program.evaluator(file);
     let mut found = Vec::new();
+    if program.is_installed(file) {
+        return found;
+    }
     for id in 0..evaluator.module.functions.len() {
         let function = FunctionRef { file, id: FunctionId(id as u32) };
         found.extend(decorated(program, &evaluator, function).map(|entry| (function, entry)));

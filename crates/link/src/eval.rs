@@ -59,7 +59,7 @@ impl<'p> Evaluator<'p> {
         slot.value
     }
 
-    fn deeper(&self, evaluate: impl FnOnce() -> Type) -> Type {
+    pub(crate) fn deeper(&self, evaluate: impl FnOnce() -> Type) -> Type {
         let depth = self.depth.get();
         if depth >= DEEPEST {
             self.cut.set(true);
@@ -271,7 +271,7 @@ impl<'p> Evaluator<'p> {
     }
 
     /// A symbol that is bound once, by the definition of a class or of an undecorated function, needs no inference.
-    fn defined(&self, file: FileId, symbol: SymbolId) -> Option<Type> {
+    pub(crate) fn defined(&self, file: FileId, symbol: SymbolId) -> Option<Type> {
         let module = &self.linked.modules[file.index()];
         let [binding] = module.function(FunctionId(0)).symbols[symbol.index()].bindings.as_slice() else { return None };
         match module.bindings[binding.index()].kind {

@@ -56,7 +56,7 @@ pub struct FileCalls {
 
 /// Names of properties anywhere in the program: reading other members runs nothing.
 fn property_names(linked: &Linked) -> FxHashSet<Name> {
-    let methods = linked.modules.iter().flat_map(|module| {
+    let methods = linked.modules.iter().filter(|module| !module.signatures_only).flat_map(|module| {
         module.functions.iter().filter(|f| f.class.is_some()).map(move |function| (module, function))
     });
     let is_property = |(module, function): &(&racewalk_ir::Module, &racewalk_ir::Function)| {
@@ -206,6 +206,10 @@ impl Builder<'_, '_> {
         // A class of very many subclasses calls any of them; looking at more tells nothing new.
         const MOST_OVERRIDES: usize = 40;
         let Type::Instance(class, _) = receiver else { return };
+        // Of an installed class the program sees its own subclasses only: they say nothing about the others.
+        if self.evaluator.linked.modules[class.file.index()].signatures_only {
+            return;
+        }
         let Some(descendants) = self.descendants.get(&class) else { return };
         let name = self.evaluator.linked.modules[target.file.index()].function(target.id).name;
         for descendant in descendants.iter().take(MOST_OVERRIDES) {

@@ -2,7 +2,8 @@
 
 use crate::types::FileId;
 use racewalk_ir::{BindingId, BindingKind, Defs, FunctionId, Module, Name, SymbolId};
-use rustc_hash::FxHashMap;
+use racewalk_models::Models;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::OnceLock;
 
 /// How many re-exports are followed.
@@ -17,6 +18,8 @@ pub enum Reach {
     Unclaimed,
     /// Files under the directory that the name starts in, unless a library has that name.
     Beneath,
+    /// Every file, unless the program has a module of that name.
+    Installed,
 }
 
 /// How a file may be imported.
@@ -44,6 +47,10 @@ pub(crate) struct ModuleNames {
     /// From a package and the last segment of a name beneath it to that name.
     beneath: FxHashMap<(Name, Name), Name>,
     own: Vec<(Name, u32)>,
+    /// Installed packages without a file of their own.
+    namespaces: FxHashSet<Name>,
+    /// Paths in installed packages that a model names: it has the first word about them.
+    modelled: FxHashSet<Name>,
     /// For each file: what the symbols of its body stand for, as far as somebody has asked.
     followed: Vec<Box<[OnceLock<Imported>]>>,
 }
@@ -62,8 +69,8 @@ pub(crate) enum Imported {
 }
 
 impl ModuleNames {
-    /// All names of all files. `taken` tells whether a library has this root name.
-    pub fn new(modules: &[Module], further: &[FileNames], taken: impl Fn(&str) -> bool) -> Self {
+    /// All names of all files.
+    pub fn new(modules: &[Module], further: &[FileNames], models: &Models) -> Self {
         let mut files: FxHashMap<Name, Vec<Candidate>> = FxHashMap::default();
         let mut own = Vec::with_capacity(modules.len());
         let none = FileNames::default();
@@ -71,10 +78,11 @@ impl ModuleNames {
             let FileNames { names, project } = further.get(index).unwrap_or(&none);
             own.push((module.name, *project));
             let file = FileId(index as u32);
-            let first = Candidate { file, reach: Reach::Anywhere, project: *project, beneath: None };
+            let reach = if module.signatures_only { Reach::Installed } else { Reach::Anywhere };
+            let first = Candidate { file, reach, project: *project, beneath: None };
             files.entry(module.name).or_default().push(first);
             for (name, reach) in names {
-                if *name == module.name || *reach != Reach::Anywhere && taken(name.first_segment()) {
+                if *name == module.name || *reach != Reach::Anywhere && Models::is_library(name.first_segment()) {
                     continue;
                 }
                 let beneath = module.name.as_str().strip_suffix(name.as_str()).map(|dir| dir.trim_end_matches('.'));
@@ -91,7 +99,13 @@ impl ModuleNames {
             let symbols = module.functions.first().map_or(0, |body| body.symbols.len());
             (0..symbols).map(|_| OnceLock::new()).collect()
         };
-        Self { files, beneath, own, followed: modules.iter().map(unasked).collect() }
+        let installed = modules.iter().filter(|module| module.signatures_only);
+        let packages =
+            installed.clone().filter_map(|module| module.name.as_str().rsplit_once('.')).map(|(package, _)| package);
+        let namespaces = packages.map(Name::new).filter(|package| !files.contains_key(package)).collect();
+        let roots: FxHashSet<&str> = installed.map(|module| module.name.first_segment()).collect();
+        let modelled = models.paths().filter(|path| roots.contains(path.first_segment())).collect();
+        Self { files, beneath, own, namespaces, modelled, followed: modules.iter().map(unasked).collect() }
     }
 
     /// The file that `from` means by this path.
@@ -108,6 +122,12 @@ impl ModuleNames {
         };
         let rank = |candidate: &&Candidate| (candidate.project != project, candidate.reach as u8);
         candidates.iter().filter(fits).min_by_key(rank).map(|candidate| candidate.file)
+    }
+
+    /// A module of an installed package without a file of its own, by the package and by the module's path.
+    pub fn in_namespace(&self, package: Name, module: Name) -> Option<FileId> {
+        let is_inside = self.namespaces.contains(&package);
+        is_inside.then(|| self.files.get(&module)?.first().map(|candidate| candidate.file)).flatten()
     }
 
     /// What `import path` makes of the path.
@@ -135,6 +155,9 @@ impl ModuleNames {
 
     /// What `member` of this module is; `depth` re-exports are followed.
     pub fn member_of(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
+        if let Some(path) = self.modelled_path(modules, file, member) {
+            return Imported::External(path);
+        }
         match modules[file.index()].function(FunctionId(0)).symbol(member) {
             Some(symbol) => *self.followed[file.index()][symbol.index()]
                 .get_or_init(|| self.follow(modules, file, symbol, LONGEST_CHAIN)),
@@ -142,7 +165,34 @@ impl ModuleNames {
         }
     }
 
+    /// The path by which a model knows a member of an installed module.
+    fn modelled_path(&self, modules: &[Module], file: FileId, member: Name) -> Option<Name> {
+        let module = &modules[file.index()];
+        let may_be = module.signatures_only && !self.modelled.is_empty();
+        may_be.then(|| module.name.join(member)).filter(|path| self.modelled.contains(path))
+    }
+
+    /// What is installed at a path, whatever a model says of it.
+    pub fn installed(&self, modules: &[Module], path: Name) -> Option<(FileId, SymbolId)> {
+        if !self.modelled.contains(&path) {
+            return None;
+        }
+        let (package, member) = path.as_str().rsplit_once('.')?;
+        let file = self.files.get(&Name::new(package))?.first()?.file;
+        match self.declared(modules, file, Name::new(member), LONGEST_CHAIN) {
+            Imported::Symbol(file, symbol) => Some((file, symbol)),
+            _ => None,
+        }
+    }
+
     fn search(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
+        match self.modelled_path(modules, file, member) {
+            Some(path) => Imported::External(path),
+            None => self.declared(modules, file, member, depth),
+        }
+    }
+
+    fn declared(&self, modules: &[Module], file: FileId, member: Name, depth: u32) -> Imported {
         if depth == 0 {
             return Imported::Missing;
         }

@@ -72,7 +72,7 @@ pub struct Settings {
 
 /// Links modules into a program. `reported[i]` tells whether findings in module `i` are wanted; others are context.
 pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: Settings) -> Program {
-    let names = ModuleNames::new(&modules, &settings.names, Models::is_library);
+    let names = ModuleNames::new(&modules, &settings.names, &models);
     let slots = modules.iter().map(FileSlots::open).collect();
     let mut linked = Linked { modules, models, names, slots };
     classes::settle(&mut linked);
@@ -159,6 +159,9 @@ fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> T
     if function.is_generator {
         return yielded(evaluator, id, function);
     }
+    if evaluator.module.signatures_only {
+        return Type::Unknown(Why::Library);
+    }
     if function.stub != racewalk_ir::Stub::No {
         return Type::DYNAMIC;
     }
@@ -196,6 +199,11 @@ impl Program {
     /// The module of a file.
     pub fn module(&self, file: FileId) -> &Module {
         &self.linked.modules[file.index()]
+    }
+
+    /// The file belongs to an installed package: what it declares is known, and nothing of what its functions do.
+    pub fn is_installed(&self, file: FileId) -> bool {
+        self.module(file).signatures_only
     }
 
     /// What libraries do.

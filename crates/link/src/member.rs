@@ -20,7 +20,13 @@ impl Evaluator<'_> {
                 let found = self.linked.names.member_of(&self.linked.modules, file, name, 16);
                 self.imported(found)
             }
-            Type::External(path) => self.external(path.join(name)),
+            Type::External(path) => {
+                let member = path.join(name);
+                match self.linked.names.in_namespace(path, member) {
+                    Some(file) => Type::Module(file),
+                    None => self.external(member),
+                }
+            }
             Type::Class(class) => self.class_member(class, Types::EMPTY, base, name),
             Type::Instance(class, arguments) => self.class_member(class, arguments, base, name),
             Type::Super(class) => self.super_member(class, name),
@@ -70,7 +76,16 @@ impl Evaluator<'_> {
             }
             fallback.get_or_insert(found);
         }
-        fallback.unwrap_or(Type::Unknown(if slots.has_unknown_base { Why::Library } else { Why::Member }))
+        // An installed class has the methods of its protocols where they can be seen; what else its methods assign to
+        // an instance cannot.
+        let is_seen = || {
+            let modules = &self.linked.modules;
+            let is_whole =
+                |base: &Type| !matches!(base, Type::Class(base) if modules[base.file.index()].signatures_only);
+            name.as_str().starts_with("__") || slots.lineage.iter().all(|(base, _)| is_whole(base))
+        };
+        let why = if slots.has_unknown_base || !is_seen() { Why::Library } else { Why::Member };
+        fallback.unwrap_or(Type::Unknown(why))
     }
 
     /// The class's own body has a function of this name: nothing further up counts, whatever a decorator made of it.
@@ -153,7 +168,17 @@ impl Evaluator<'_> {
         }
         match models.method(class, name) {
             Some(_) => Type::ExternalMethod(class, name, receiver.interned()),
-            None => Type::Unknown(Why::Library),
+            None => self.installed_member(class, receiver, name),
+        }
+    }
+
+    /// What an installed class declares of a member on which its model is silent.
+    fn installed_member(&self, class: Name, receiver: Type, name: Name) -> Type {
+        let found = self.linked.names.installed(&self.linked.modules, class);
+        match found.and_then(|(file, symbol)| self.defined(file, symbol)) {
+            // A class may name itself by its public path, as one of its own bases.
+            Some(Type::Class(class)) => self.deeper(|| self.class_member(class, Types::EMPTY, receiver, name)),
+            _ => Type::Unknown(Why::Library),
         }
     }
 

@@ -97,7 +97,7 @@ fn declarations(module: &Module, implementation: FunctionId) -> impl Iterator<It
     })
 }
 
-fn is_declaration(module: &Module, id: FunctionId) -> bool {
+pub(crate) fn is_declaration(module: &Module, id: FunctionId) -> bool {
     module.function(id).decorators.iter().any(|decorator| {
         matches!(module.expr(*decorator), Expr::Name(name, _) | Expr::Attr(_, name) if name.as_str() == "overload")
     })

@@ -67,9 +67,10 @@ impl Case {
     }
 
     fn take_block(&mut self, block: &Block<'_>, before: &str) {
-        if block.info == "toml" {
+        let is_toml = block.info == "toml";
+        if is_toml && named(before).is_none() {
             self.config.clone_from(&block.text);
-        } else if block.is_python() {
+        } else if is_toml || block.is_python() {
             let path = named(before).unwrap_or("main.py").to_owned();
             let mut file = File { path, fence_line: block.fence_line, lines: Vec::new(), expected: Vec::new() };
             for (index, line) in block.text.lines().enumerate() {

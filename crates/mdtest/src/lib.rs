@@ -5,7 +5,8 @@
 //! - A ```` ```python ```` block is a file. The line before it names it: a path in backticks and a colon
 //!   (`` `app/api.py`: ``); a block without a name is `main.py`. In a file called `….ipynb`, a line that starts with
 //!   `# %%` starts a cell.
-//! - A ```` ```toml ```` block is the case's `racewalk.toml`.
+//!   A path that starts with `site-packages/` lies in the case's virtual environment.
+//! - A ```` ```toml ```` block without a name is the case's `racewalk.toml`; one with a name is a file, such as a model.
 //! - A trailing comment `# expect: rule, rule` names the findings that start on its line. Behind a rule may stand, in
 //!   parentheses, what else must hold (`error`, `warning`, `hint`, `certain`, `likely`, `possible`, `chain`,
 //!   `related`, `note KIND`) and, in quotes, a part of the message. A line without the comment must be silent.

@@ -23,7 +23,8 @@ impl Sandbox {
 
     /// Writes a file, its directories with it.
     pub(crate) fn write(&self, path: &str, text: &str) -> Result<(), String> {
-        let full = self.0.join(path);
+        let within = if path.starts_with("site-packages/") { ".venv/lib/python3.13" } else { "" };
+        let full = self.0.join(within).join(path);
         let made = full.parent().map_or(Ok(()), fs::create_dir_all);
         made.and_then(|()| fs::write(&full, text)).map_err(|error| format!("{path}: {error}"))
     }

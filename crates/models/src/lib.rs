@@ -63,6 +63,12 @@ impl Models {
         BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
     }
 
+    /// Every path that some model names, with other paths of the same things.
+    pub fn paths(&self) -> impl Iterator<Item = Name> + '_ {
+        let named = self.functions.keys().chain(self.classes.keys()).chain(self.values.keys()).copied();
+        named.chain(self.aliases.keys().map(|path| Name::new(path)))
+    }
+
     fn add(&mut self, library: Library) {
         self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
         self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));

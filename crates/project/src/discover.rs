@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config, Vocabulary};
 use crate::disk::Disk;
-use crate::environment::site_packages;
+use crate::environment::SitePackages;
 use crate::globs::Globs;
 use crate::names::{Layout, ModuleName, is_init, is_project};
 use crate::paths::{absolute, relative};
@@ -23,7 +23,7 @@ pub struct Options {
     pub isolated: bool,
     /// This configuration file instead of the nearest.
     pub config: Option<PathBuf>,
-    /// A virtual environment, or its interpreter.
+    /// An environment of installed packages: its directory, its interpreter, or the directory that holds them.
     pub python: Option<PathBuf>,
 }
 
@@ -86,7 +86,7 @@ pub struct Project {
     /// The Python version that the configuration or a manifest names.
     pub python_version: Option<(u8, u8)>,
     /// Where installed packages lie.
-    pub site_packages: Vec<PathBuf>,
+    pub site_packages: SitePackages,
 }
 
 /// Finds the files of the program that `options` asks for.
@@ -119,8 +119,11 @@ pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Resu
     }
     let root = paths.first().map(|path| root_of(disk, path)).unwrap_or_else(|| working.clone());
     let python_version = config.python_version.or_else(|| required_version(disk, &root));
-    let site_packages =
-        if options.isolated && options.python.is_none() { Vec::new() } else { environment(disk, options, &root)? };
+    let site_packages = if options.isolated && options.python.is_none() {
+        SitePackages::default()
+    } else {
+        environment(disk, options, &root)?
+    };
     let (files, skipped) = search.finish(working);
     Ok(Project { files, skipped, config, python_version, site_packages })
 }
@@ -147,9 +150,9 @@ fn common_directory(paths: &[PathBuf], working: &Path) -> PathBuf {
     common
 }
 
-fn environment(disk: &Disk, options: &Options, root: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn environment(disk: &Disk, options: &Options, root: &Path) -> Result<SitePackages, Failure> {
     let given = options.python.as_ref().map(|path| absolute(path, &options.working_directory));
-    site_packages(disk, given.as_deref(), root).map_err(Failure)
+    SitePackages::find(disk, given.as_deref(), root, &options.working_directory).map_err(Failure)
 }
 
 /// The root of the project around a path: the nearest directory with a marker of one, else the path's own directory,

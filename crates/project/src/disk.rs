@@ -60,6 +60,14 @@ impl Disk {
         self.overlay.contains_key(path) || path.exists()
     }
 
+    /// How many bytes a file has.
+    pub fn size(&self, path: &Path) -> Option<u64> {
+        match self.overlay.get(path) {
+            Some(text) => Some(text.len() as u64),
+            None => path.metadata().ok().map(|metadata| metadata.len()),
+        }
+    }
+
     /// The path with all links followed.
     ///
     /// # Errors

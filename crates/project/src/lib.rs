@@ -18,6 +18,7 @@ mod walk;
 pub use config::{Config, FailOn, PerPath, Vocabulary};
 pub use discover::{Failure, Kind, Options, Project, SourceFile, discover};
 pub use disk::Disk;
+pub use environment::SitePackages;
 pub use globs::Globs;
 pub use names::{ModuleName, Reach};
 pub use nearest::{did_you_mean, nearest};

@@ -31,6 +31,8 @@ pub enum Reach {
     /// Files under the directory that the name starts in, as with a script and its neighbours, unless a library has
     /// that name. What the file's first name has before this one is that directory's name.
     Beneath,
+    /// Every file, unless the program has a module of that name.
+    Installed,
 }
 
 /// Directories that hold source roots by convention.

@@ -3,6 +3,7 @@
 mod arenas;
 mod comments;
 mod expression;
+mod generator;
 mod lowerer;
 mod notebook;
 mod parser;
@@ -31,6 +32,8 @@ pub struct Source<'a> {
     pub is_stub: bool,
     /// Cells of a notebook, concatenated by [`notebook_source`]; top-level `await` is allowed.
     pub is_notebook: bool,
+    /// Only what it declares is wanted: bodies are left out, as far as they assign no members of an instance.
+    pub signatures_only: bool,
 }
 
 /// Lowers one file. Never fails: what cannot be parsed is listed in [`Module::problems`], and the rest is lowered.
@@ -40,6 +43,7 @@ pub fn lower(source: Source<'_>) -> Module {
     let mut module = Module::empty(source.name);
     module.is_package = source.is_package;
     module.own_loop = source.is_notebook;
+    module.signatures_only = source.signatures_only;
     if u32::try_from(source.text.len()).is_err() {
         let message = "the file is larger than 4 GiB".to_owned();
         module.problems.push(SyntaxProblem { span: Span::default(), message });
@@ -47,7 +51,9 @@ pub fn lower(source: Source<'_>) -> Module {
     }
     module.line_starts = line_starts(source.text);
     let (parsed, failed) = parser::parse(source.text, source_type(source));
-    module.comments = comments::addressed_to_us(source.text, parsed.tokens());
+    if !source.signatures_only {
+        module.comments = comments::addressed_to_us(source.text, parsed.tokens());
+    }
     if failed {
         let message = "the parser breaks down on this file".to_owned();
         module.problems.push(SyntaxProblem { span: Span::default(), message });
@@ -61,6 +67,9 @@ pub fn lower(source: Source<'_>) -> Module {
     let mut module = Lowerer::new(module).module(parsed.suite(), source.text.len() as u32);
     for function in 0..module.functions.len() {
         flow::resolve_locals(&mut module, FunctionId(function as u32));
+    }
+    if source.signatures_only {
+        module.functions.iter_mut().for_each(|function| function.events = Vec::new());
     }
     arenas.take_back(&mut module);
     ARENAS.set(arenas);

@@ -1,5 +1,6 @@
 //! Statements, functions, classes, imports.
 
+use crate::generator;
 use crate::lowerer::{DEEPEST, Lowerer, blank};
 use crate::span;
 use racewalk_ir::{
@@ -337,12 +338,21 @@ impl Lowerer {
         // A function's body does not see the comprehension's variables by their inner names: it is no part of one.
         let comprehensions = std::mem::take(&mut self.comprehensions);
         self.type_params(def.type_params.as_deref());
-        self.bind_params();
-        self.suite(&def.body);
+        self.function_body(def);
         self.comprehensions = comprehensions;
         self.close(id);
         self.event(Event::Define(id));
         self.bind(name, BindingKind::Function(id), span(def.name.range));
+    }
+
+    /// Of a signature, all that is asked of the body is whether it hands out values, and what a constructor assigns.
+    fn function_body(&mut self, def: &ast::StmtFunctionDef) {
+        if self.module.signatures_only && def.name.as_str() != "__init__" {
+            self.function().is_generator = generator::yields(&def.body);
+        } else {
+            self.bind_params();
+            self.suite(&def.body);
+        }
     }
 
     fn receiver_name(&self, def: &ast::StmtFunctionDef, params: &[Param]) -> Option<Name> {

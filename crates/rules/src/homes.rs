@@ -39,7 +39,7 @@ pub(crate) struct Homes {
 
 impl Homes {
     pub fn new(program: &Program) -> Self {
-        let files: Vec<FileId> = program.files().collect();
+        let files: Vec<FileId> = program.files().filter(|file| !program.is_installed(*file)).collect();
         let found: Vec<Found> = files.into_par_iter().map(|file| Finder::new(program, file).run()).collect();
         let mut homes = Self::default();
         let mut kept = Vec::new();

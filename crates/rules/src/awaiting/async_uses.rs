@@ -96,7 +96,7 @@ fn common_names(program: &Program) -> FxHashSet<Name> {
     let mut modules: FxHashMap<Name, FxHashSet<FileId>> = FxHashMap::default();
     for function in program.functions() {
         let body = program.function(function);
-        if body.is_async && body.kind == FunctionKind::Function {
+        if body.is_async && body.kind == FunctionKind::Function && !program.is_installed(function.file) {
             modules.entry(body.name).or_default().insert(function.file);
         }
     }

@@ -246,11 +246,20 @@ fn returns_values(ctx: &Context<'_>, target: FunctionRef, depth: u32) -> bool {
     let declared = body.returns.map(|returns| theirs.annotation(FunctionId(0), returns));
     // A declared text or number leaves no doubt; a declared class may be what a coroutine gives in the end.
     let is_plain = matches!(declared, Some(Type::Plain | Type::None));
+    if ctx.program.is_installed(target.file) {
+        return is_plain && !may_be_remade(ctx, target);
+    }
     body.return_values.iter().all(|value| match theirs.awaitable(theirs.eval(target.id, *value)) {
         Answer::No => is_plain || gives_value(ctx, target, *value, depth),
         Answer::Unknown(_) => is_plain,
         Answer::Yes => false,
     })
+}
+
+/// A method of an installed class of which not everything is known.
+fn may_be_remade(ctx: &Context<'_>, target: FunctionRef) -> bool {
+    let class = ctx.program.function(target).class;
+    class.is_some_and(|id| ctx.program.has_unknown_base(racewalk_link::ClassRef { file: target.file, id }))
 }
 
 /// A returned call of another function of the program gives no awaitable either.
@@ -333,7 +342,7 @@ fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     })
 }
 
-/// The callee is a declaration without a body, and what overrides it yields.
+/// The callee is a declaration without a body, and what overrides it yields, or may do so in an installed package.
 fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
     let sites = ctx.program.sites(ctx.function_ref(function));
     let Some(Type::Method(target, _)) = sites.iter().find(|site| site.call == source).map(|site| site.callee) else {
@@ -342,10 +351,12 @@ fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source:
     let body = ctx.program.function(target);
     let Some(class) = body.class.filter(|_| body.stub != racewalk_ir::Stub::No) else { return false };
     let class = racewalk_link::ClassRef { file: target.file, id: class };
-    let descendants = ctx.program.descendants.get(&class).into_iter().flatten();
-    descendants.into_iter().any(|descendant| {
-        ctx.program.own_method(*descendant, body.name).is_some_and(|method| ctx.program.function(method).is_generator)
-    })
+    let mut descendants = ctx.program.descendants.get(&class).into_iter().flatten();
+    ctx.program.is_installed(target.file)
+        || descendants.any(|descendant| {
+            let overriding = ctx.program.own_method(*descendant, body.name);
+            overriding.is_some_and(|method| ctx.program.function(method).is_generator)
+        })
 }
 
 /// `async for` over what a coroutine function gives.

@@ -398,7 +398,7 @@ fn describe(
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), happens)
         .help(help(ctx, function, &callee))
-        .confidence(confidence(site.callee))
+        .confidence(confidence(ctx, site.callee))
         .shape(shape);
     if let Some((_, at)) = misuse.filter(|(_, at)| *at != site.call) {
         finding = finding.related(ctx.place(at), "used here as if it were the result");
@@ -423,8 +423,14 @@ fn help(ctx: &Context<'_>, function: FunctionId, callee: &str) -> String {
     }
 }
 
-fn confidence(callee: Type) -> Confidence {
+fn confidence(ctx: &Context<'_>, callee: Type) -> Confidence {
     match callee {
+        // What a library's plain function declares to be awaitable may as well run by itself.
+        Type::Function(target) | Type::Method(target, _)
+            if ctx.program.is_installed(target.file) && !ctx.program.function(target).is_async =>
+        {
+            Confidence::Possible
+        }
         Type::Union(_) => Confidence::Likely,
         // All that is known is a declaration such as `Callable[..., Awaitable[T]]`.
         Type::Callable(_) => Confidence::Possible,
@@ -480,7 +486,8 @@ fn with_unmasked(ctx: &Context<'_>, finding: Finding, value: Type, misuse: Optio
         _ => false,
     });
     let lacks = |name| ctx.evaluator.member(result, name).is_unknown();
-    let is_closed = is_model || !ctx.program.has_unknown_base(class);
+    let is_whole = |base: Type| !matches!(base, Type::Class(base) if ctx.program.is_installed(base.file));
+    let is_closed = (is_model || !ctx.program.has_unknown_base(class)) && ctx.program.lineage(class).all(is_whole);
     let what = match misuse {
         Some((Misuse::Member(name), _)) if is_closed && lacks(name) => format!("`.{name}`"),
         Some((Misuse::Subscript, _)) if is_closed && lacks("__getitem__".into()) => "subscripting".to_owned(),

@@ -284,7 +284,9 @@ fn belongs_to_interface(program: &Program, function: FunctionRef) -> bool {
     let Some(class) = body.class else { return false };
     let class = ClassRef { file: function.file, id: class };
     let foreign = |base: Type| match base {
-        Type::Class(base) => base != class && program.own_method(base, body.name).is_some(),
+        Type::Class(base) => {
+            base != class && (program.is_installed(base.file) || program.own_method(base, body.name).is_some())
+        }
         Type::External(path) => !matches!(program.models().kind(path), Some(ClassKind::DataModel)) && !is_bare(path),
         _ => true,
     };
