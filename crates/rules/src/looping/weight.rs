@@ -41,7 +41,8 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
     match blocks {
         Blocks::File => {
             let matters = is_in_loop(ctx, function, sink.site) || is_handler(ctx, function);
-            !(matters && is_more_than_opened(ctx, function, sink.site)) && !stores_bytes(ctx, function, sink.site)
+            let is_work = matters && is_more_than_opened(ctx, function, sink.site);
+            !is_work && !stores_bytes(ctx, function, sink.site)
         }
         Blocks::Input => !serves_requests(ctx, function),
         Blocks::Disk => !serves_requests(ctx, function),
