@@ -5,6 +5,10 @@
 //! loop or of the guarded block may have happened.
 
 use crate::{BindingId, BindingKind, Defs, Event, Expr, FunctionId, Module, SymbolId};
+use smallvec::SmallVec;
+
+/// Bindings that meet at one place: few nearly always.
+type Few = SmallVec<[BindingId; 8]>;
 
 /// Fills in [`Defs`] on every name that the function reads.
 pub fn resolve_locals(module: &mut Module, function: FunctionId) {
@@ -187,7 +191,7 @@ impl Flow<'_> {
         let mut rest = changes.as_slice();
         while let Some((symbol, _)) = rest.first().copied() {
             let run = rest.iter().take_while(|(other, _)| *other == symbol).count();
-            let mut values: Vec<Defs> = rest[..run].iter().map(|(_, defs)| *defs).collect();
+            let mut values: SmallVec<[Defs; 8]> = rest[..run].iter().map(|(_, defs)| *defs).collect();
             if run < count {
                 values.push(self.env[symbol.index()]);
             }
@@ -201,14 +205,14 @@ impl Flow<'_> {
         if values.iter().all(|value| *value == values[0]) {
             return values[0];
         }
-        let mut all: Vec<BindingId> = Vec::new();
+        let mut all = Few::new();
         for value in values {
             all.extend_from_slice(self.module.defs(value));
         }
         self.intern(all)
     }
 
-    fn intern(&mut self, mut all: Vec<BindingId>) -> Defs {
+    fn intern(&mut self, mut all: Few) -> Defs {
         all.sort_unstable();
         all.dedup();
         match all.as_slice() {
@@ -234,7 +238,7 @@ impl Flow<'_> {
         let mut rest = by_symbol.as_slice();
         while let Some((symbol, _)) = rest.first().copied() {
             let run = rest.iter().take_while(|(other, _)| *other == symbol).count();
-            let mut all = self.module.defs(&self.env[symbol.index()]).to_vec();
+            let mut all = Few::from_slice(self.module.defs(&self.env[symbol.index()]));
             all.extend(rest[..run].iter().map(|(_, binding)| *binding));
             let widened = self.intern(all);
             self.set(symbol, widened);

@@ -12,10 +12,10 @@ use std::sync::{LazyLock, Mutex, OnceLock};
 pub struct Name(u32);
 
 /// Names are spread over this many tables so that threads that lower different files rarely meet.
-const SHARDS: usize = 16;
+const SHARDS: usize = 64;
 
 /// The first bucket of a table of texts holds this many, each next one twice as many.
-const FIRST_BUCKET: usize = 256;
+const FIRST_BUCKET: usize = 64;
 
 /// Buckets enough for every number.
 const BUCKETS: usize = 24;
@@ -48,13 +48,39 @@ impl Texts {
     }
 }
 
-static TABLE: LazyLock<[Shard; SHARDS]> = LazyLock::new(Default::default);
+static TABLE: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
 
-/// What a thread has interned already: most look-ups end here, without a lock.
-#[derive(Default)]
+/// What a thread has interned lately: most look-ups end here, without a lock. A file says the same names again and again.
 struct Seen {
-    names: FxHashMap<&'static str, Name>,
+    /// By the hash of the text: the last name that had it.
+    names: Box<[(&'static str, Name)]>,
     joined: FxHashMap<(Name, Name), Name>,
+}
+
+/// How many names a thread remembers.
+const REMEMBERED: usize = 4096;
+
+impl Default for Seen {
+    fn default() -> Self {
+        let names = vec![("", Name::interned("", hash(""))); REMEMBERED].into_boxed_slice();
+        Self { names, joined: FxHashMap::default() }
+    }
+}
+
+impl Seen {
+    fn name(&mut self, text: &str) -> Name {
+        let hash = hash(text);
+        let last = &mut self.names[(hash >> 40) as usize % REMEMBERED];
+        if last.0 != text {
+            let name = Name::interned(text, hash);
+            *last = (name.as_str(), name);
+        }
+        last.1
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    rustc_hash::FxBuildHasher.hash_one(text)
 }
 
 thread_local! {
@@ -64,16 +90,11 @@ thread_local! {
 impl Name {
     /// Interns a string. Names live as long as the process: a program has far fewer names than text.
     pub fn new(text: &str) -> Self {
-        if let Some(name) = SEEN.with_borrow(|seen| seen.names.get(text).copied()) {
-            return name;
-        }
-        let name = Self::interned(text);
-        SEEN.with_borrow_mut(|seen| seen.names.insert(name.as_str(), name));
-        name
+        SEEN.with_borrow_mut(|seen| seen.name(text))
     }
 
-    fn interned(text: &str) -> Self {
-        let index = (rustc_hash::FxBuildHasher.hash_one(text) >> 32) as usize % SHARDS;
+    fn interned(text: &str, hash: u64) -> Self {
+        let index = (hash >> 32) as usize % SHARDS;
         let shard = &TABLE[index];
         let mut ids = shard.ids.lock().expect("no thread panics while it holds a name table");
         let number = ids.get(text).copied().unwrap_or_else(|| {
