@@ -26,7 +26,7 @@ fn check(arguments: &CheckArguments) -> Result<Outcome, String> {
     let options = options(arguments)?;
     let progress = Progress::start();
     let shown = progress.clone();
-    let engine = Engine::default().on_stage(move |stage| shown.show(stage));
+    let engine = Engine::default().for_last_check().on_stage(move |stage| shown.show(stage));
     let outcome = match stdin_name(arguments)? {
         Some(name) => engine.check_text(&options, name, read_stdin()?),
         None => engine.check(&options),

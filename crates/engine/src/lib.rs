@@ -106,6 +106,7 @@ pub enum Stage {
 pub struct Engine {
     rules: Vec<&'static Rule>,
     threads: usize,
+    is_last: bool,
     on_stage: Box<dyn Fn(Stage) + Send + Sync>,
 }
 
@@ -119,13 +120,20 @@ impl Engine {
     /// An analyser with these rules and the tool's own.
     pub fn with_rules(rules: &[&'static Rule]) -> Self {
         let rules = rules.iter().copied().chain(tool::RULES).collect();
-        Self { rules, threads: 0, on_stage: Box::new(|_| {}) }
+        Self { rules, threads: 0, is_last: false, on_stage: Box::new(|_| {}) }
     }
 
     /// Works on this many threads instead of one a core. The answers are the same.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// The process ends after the next check: what that was made of is not taken apart piece by piece.
+    #[must_use]
+    pub fn for_last_check(mut self) -> Self {
+        self.is_last = true;
         self
     }
 
@@ -179,7 +187,11 @@ impl Engine {
         (self.on_stage)(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&linked.program, &rules);
         (self.on_stage)(Stage::Reporting);
-        Ok(check.outcome(&linked.program, &linked.units, found, linked.skipped))
+        let outcome = check.outcome(&linked.program, &linked.units, found, &linked.skipped);
+        if self.is_last {
+            std::mem::forget(linked);
+        }
+        Ok(outcome)
     }
 
     /// The files, and the names that may be used of rules.

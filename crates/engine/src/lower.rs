@@ -66,9 +66,14 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
 pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize) -> Result<Vec<(Unit, Module)>, String> {
     let lower = |(part, text): (Part, String)| {
         let module = lower_part(file, &part, &text);
-        (Unit { file: index, part, lines: text.lines().count() }, module)
+        (Unit { file: index, part, lines: line_count(&text) }, module)
     };
     Ok(parts(disk, file)?.into_iter().map(lower).collect())
+}
+
+/// As many as `text.lines()` gives.
+fn line_count(text: &str) -> usize {
+    memchr::memchr_iter(b'\n', text.as_bytes()).count() + usize::from(!text.is_empty() && !text.ends_with('\n'))
 }
 
 /// The modules in a file, as texts.

@@ -38,13 +38,13 @@ impl Check<'_> {
     }
 
     /// The report on a program in which the rules have found this.
-    pub(crate) fn outcome(&self, program: &Program, units: &[Unit], found: Vec<Raw>, unread: Vec<Skipped>) -> Outcome {
+    pub(crate) fn outcome(&self, program: &Program, units: &[Unit], found: Vec<Raw>, unread: &[Skipped]) -> Outcome {
         let found = self.wanted(program, units, found);
-        let texts = self.texts(units, &needed(program, &found));
+        let texts = self.texts(units, &self.needed(program, &found));
         let view = View { check: self, program, units, texts: &texts };
         let found = self.suppressed(&view, found);
         let findings = view.findings(found);
-        let summary = self.summary(program, units, findings.len(), unread);
+        let summary = self.summary(&view, findings.len(), unread);
         let tool = format!("racewalk {}", env!("CARGO_PKG_VERSION"));
         Outcome {
             report: Report { version: 1, tool, summary, findings },
@@ -59,6 +59,21 @@ impl Check<'_> {
             program.reported[unit] && self.selection.wants(raw.rule, &self.file(&units[unit]).path)
         });
         found
+    }
+
+    /// A finding that is merely possible is for those who ask for it.
+    fn shows(&self, raw: &Raw) -> bool {
+        self.options.strict || raw.confidence > Confidence::Possible
+    }
+
+    /// The modules whose text must be read: those with suppressions or problems, and all that shown findings name.
+    fn needed(&self, program: &Program, found: &[Raw]) -> FxHashSet<u32> {
+        let shown = found.iter().filter(|raw| self.shows(raw));
+        let mut needed: FxHashSet<u32> = shown.flat_map(Raw::places).map(|place| place.file.0).collect();
+        let modules = program.modules().iter().zip(&program.reported).enumerate();
+        let read = |module: &Module| suppress::has_suppressions(module) || !module.problems.is_empty();
+        needed.extend(modules.filter(|(_, (m, reported))| **reported && read(m)).map(|(index, _)| index as u32));
+        needed
     }
 
     /// The texts of these modules.
@@ -86,29 +101,31 @@ impl Check<'_> {
             }
             kept.append(&mut findings);
         }
-        kept.retain(|raw| self.options.strict || raw.confidence > Confidence::Possible);
+        kept.retain(|raw| self.shows(raw));
         kept
     }
 
-    fn summary(&self, program: &Program, units: &[Unit], findings: usize, unread: Vec<Skipped>) -> Summary {
+    fn summary(&self, view: &View<'_>, findings: usize, unread: &[Skipped]) -> Summary {
         let mut summary = Summary { findings, ..Summary::default() };
-        summary.skipped = self.project.skipped.iter().cloned().chain(unread).collect();
+        summary.skipped = self.project.skipped.iter().chain(unread).cloned().collect();
         let mut last_file = None;
-        for (unit, module) in units.iter().zip(program.modules()).filter(|(unit, _)| self.file(unit).reported) {
+        let modules = view.units.iter().zip(view.program.modules()).enumerate();
+        for (index, (unit, module)) in modules.filter(|(_, (unit, _))| self.file(unit).reported) {
             summary.files += usize::from(last_file.replace(unit.file) != Some(unit.file));
             summary.lines += unit.lines;
             let functions = module.functions.iter().filter(|function| function.kind == FunctionKind::Function);
             summary.functions += functions.clone().count();
             summary.async_functions += functions.filter(|function| function.is_async).count();
-            summary.skipped.extend(self.syntax_problem(unit, module));
+            let text = view.texts.get(&(index as u32));
+            summary.skipped.extend(text.and_then(|text| self.syntax_problem(unit, module, text)));
         }
         summary.skipped.sort_by(|a, b| (&a.path, a.line, &a.reason).cmp(&(&b.path, b.line, &b.reason)));
         summary
     }
 
-    fn syntax_problem(&self, unit: &Unit, module: &Module) -> Option<Skipped> {
+    fn syntax_problem(&self, unit: &Unit, module: &Module, text: &SourceText) -> Option<Skipped> {
         let problem = module.problems.first()?;
-        let (line, cell) = unit.part.line(module.line(problem.span.start));
+        let (line, cell) = unit.part.line(text.position(problem.span.start).line);
         let cell = cell.map_or_else(String::new, |cell| format!("cell {cell}: "));
         let reason = format!("{cell}{}; the rest was analysed", problem.message);
         Some(Skipped { path: self.file(unit).shown.clone(), line, reason })
@@ -130,17 +147,6 @@ impl Check<'_> {
         }
         sources
     }
-}
-
-/// The modules whose text must be read: those with findings, places that findings name, or suppressions.
-fn needed(program: &Program, found: &[Raw]) -> FxHashSet<u32> {
-    let places =
-        found.iter().flat_map(|raw| std::iter::once(raw.at).chain(raw.related.iter().map(|(place, _)| *place)));
-    let mut needed: FxHashSet<u32> = places.map(|place| place.file.0).collect();
-    let modules = program.modules().iter().zip(&program.reported).enumerate();
-    let suppressing = modules.filter(|(_, (module, reported))| **reported && suppress::has_suppressions(module));
-    needed.extend(suppressing.map(|(index, _)| index as u32));
-    needed
 }
 
 impl Part {
@@ -236,7 +242,7 @@ impl<'a> View<'a> {
 
     fn hop(&self, hop: racewalk_rules::Hop) -> Hop {
         let unit = hop.at.file.0 as usize;
-        let line = self.program.modules()[unit].line(hop.at.span.start);
+        let line = self.texts[&hop.at.file.0].position(hop.at.span.start).line;
         Hop {
             symbol: hop.symbol,
             path: self.file(hop.at.file).shown.clone(),

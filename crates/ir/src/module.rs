@@ -331,8 +331,6 @@ pub struct Module {
     pub comments: Vec<Comment>,
     /// What could not be parsed.
     pub problems: Vec<SyntaxProblem>,
-    /// Byte offset of each line's first byte.
-    pub line_starts: Vec<u32>,
 }
 
 impl Module {
@@ -359,7 +357,6 @@ impl Module {
             exports: None,
             comments: Vec::new(),
             problems: Vec::new(),
-            line_starts: vec![0],
         }
     }
 
@@ -412,10 +409,5 @@ impl Module {
             Defs::One(binding) => std::slice::from_ref(binding),
             Defs::Several(start, len) => &self.def_lists[*start as usize..(*start + *len) as usize],
         }
-    }
-
-    /// The line of an offset, from 1.
-    pub fn line(&self, offset: u32) -> u32 {
-        self.line_starts.partition_point(|start| *start <= offset) as u32
     }
 }

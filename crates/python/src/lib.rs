@@ -49,7 +49,6 @@ pub fn lower(source: Source<'_>) -> Module {
         module.problems.push(SyntaxProblem { span: Span::default(), message });
         return module;
     }
-    module.line_starts = line_starts(source.text);
     let (parsed, failed) = parser::parse(source.text, source_type(source));
     if !source.signatures_only {
         module.comments = comments::addressed_to_us(source.text, parsed.tokens());
@@ -105,16 +104,4 @@ fn source_type(source: Source<'_>) -> PySourceType {
 
 pub(crate) fn span(range: TextRange) -> Span {
     Span::new(range.start().to_u32(), range.end().to_u32())
-}
-
-/// Offsets of the lines' first bytes; `\n`, `\r\n` and a lone `\r` end a line, as they do for Python.
-fn line_starts(text: &str) -> Vec<u32> {
-    let bytes = text.as_bytes();
-    let mut starts = vec![0];
-    for end in memchr::memchr2_iter(b'\n', b'\r', bytes) {
-        if bytes[end] == b'\n' || bytes.get(end + 1) != Some(&b'\n') {
-            starts.push(end as u32 + 1);
-        }
-    }
-    starts
 }

@@ -58,6 +58,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// All places that it names.
+    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        let related = self.related.iter().map(|(place, _)| *place);
+        std::iter::once(self.at).chain(related).chain(self.chain.iter().map(|hop| hop.at))
+    }
+
     /// A finding with the parts that every one must have.
     pub fn new(rule: &'static Rule, at: Place, symbol: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
