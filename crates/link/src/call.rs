@@ -242,6 +242,7 @@ impl Evaluator<'_> {
             match_parameter(declared.without_none(), self.eval(caller, given), &mut found, self);
         }
         self.met_open.set(self.met_open.get() || annotated.met_open.get());
+        self.met_passing.set(self.met_passing.get() || annotated.met_passing.get());
         found
     }
 

@@ -111,8 +111,8 @@ fn registered(
     found: &mut Vec<(FunctionRef, EntryPoint)>,
 ) {
     for site in program.sites(function) {
-        for member in site.callee.members() {
-            let Some(entry) = program.model_of(*member).and_then(|model| model.entry.as_ref()) else { continue };
+        for model in program.models_at(site) {
+            let Some(entry) = &model.entry else { continue };
             for position in &entry.handlers {
                 let Some(value) = handed(evaluator, site.call, position) else { continue };
                 for handler in evaluator.eval(function.id, value).members() {

@@ -1,32 +1,47 @@
 //! Evaluating expressions to types.
 //!
 //! An evaluator looks at one file only: what it needs of other files it takes from the slots. It remembers what each
-//! binding of its file evaluates to, so shared parts of long assignments are looked at once.
+//! binding of its file evaluates to, so shared parts of long assignments are looked at once; and what cannot change any
+//! more is handed from pass to pass.
 
 use crate::imports::{Imported, exported};
+use crate::known::Known;
 use crate::slots::Slot;
 use crate::types::{ClassRef, FileId, FunctionRef, Type, Why};
 use crate::{Linked, intrinsics};
 use racewalk_ir::{
-    BindingId, BindingKind, CompKind, Defs, Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Module, Name,
-    ParamKind, SymbolId,
+    BindingId, BindingKind, CallId, CompKind, Defs, Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Module,
+    Name, ParamKind, SymbolId,
 };
 use std::cell::{Cell, RefCell};
 
 /// Nesting of evaluations beyond this is not followed.
 const DEEPEST: u32 = 48;
 
+/// For how long an answer holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// In every pass.
+    ForGood,
+    /// In this pass: an unsettled slot was met, or a parameter that calls may settle.
+    ForNow,
+    /// Evaluation was cut short: asked from elsewhere, there may be more.
+    AtThisDepth,
+}
+
 /// Evaluates the expressions of one file.
 pub struct Evaluator<'p> {
     pub(crate) linked: &'p Linked,
     pub(crate) file: FileId,
     pub(crate) module: &'p Module,
-    /// What bindings evaluate to, as far as it is known; empty before the first is.
-    bindings: RefCell<Vec<Option<Slot>>>,
+    /// What bindings evaluate to, as far as this evaluator has found out.
+    known: RefCell<Known>,
     in_progress: RefCell<Vec<BindingId>>,
     depth: Cell<u32>,
     /// An unsettled slot was met.
     pub(crate) met_open: Cell<bool>,
+    /// Something was met that a later pass may see otherwise.
+    pub(crate) met_passing: Cell<bool>,
     /// Evaluation was cut short by its depth or a circle, so its outcome must not be remembered.
     cut: Cell<bool>,
 }
@@ -37,12 +52,22 @@ impl<'p> Evaluator<'p> {
             linked,
             file,
             module: &linked.modules[file.index()],
-            bindings: RefCell::default(),
+            known: RefCell::default(),
             in_progress: RefCell::default(),
             depth: Cell::new(0),
             met_open: Cell::new(false),
+            met_passing: Cell::new(false),
             cut: Cell::new(false),
         }
+    }
+
+    /// Runs a pass over a file: `work` finds what earlier passes got to know, and leaves what it finds out itself.
+    pub(crate) fn pass<T>(linked: &'p Linked, file: FileId, known: &mut Known, work: impl FnOnce(&Self) -> T) -> T {
+        let evaluator = Self { known: RefCell::new(std::mem::take(known)), ..Self::new(linked, file) };
+        let done = work(&evaluator);
+        *known = evaluator.known.into_inner();
+        known.end_pass();
+        done
     }
 
     /// Runs `evaluate` and tells whether it met an unsettled slot.
@@ -55,6 +80,9 @@ impl<'p> Evaluator<'p> {
     pub(crate) fn read(&self, slot: Slot) -> Type {
         if !slot.settled {
             self.met_open.set(true);
+        }
+        if !slot.settled || slot.may_reopen() {
+            self.met_passing.set(true);
         }
         slot.value
     }
@@ -83,8 +111,8 @@ impl<'p> Evaluator<'p> {
                 let base = self.eval(function, base);
                 self.member(base, name)
             }
-            Expr::Call(callee, _) => {
-                let callee = self.eval(function, callee);
+            Expr::Call(callee, call) => {
+                let callee = self.callee(function, callee, call);
                 self.call(function, callee, expr)
             }
             Expr::Await(value) => {
@@ -293,7 +321,7 @@ impl<'p> Evaluator<'p> {
     }
 
     /// A module-level symbol of this file, as its users see it.
-    fn module_symbol(&self, symbol: SymbolId) -> Type {
+    pub(crate) fn module_symbol(&self, symbol: SymbolId) -> Type {
         Type::union(exported(self.module, symbol).map(|binding| self.binding(binding)))
     }
 
@@ -306,33 +334,62 @@ impl<'p> Evaluator<'p> {
 
     /// What a binding of this file gives its symbol.
     pub fn binding(&self, id: BindingId) -> Type {
-        if let Some(Some(known)) = self.bindings.borrow().get(id.index()) {
-            return self.read(*known);
+        if let Some(value) = self.lasting(id) {
+            return value;
+        }
+        if let Some(slot) = self.known.borrow().passing(id) {
+            self.met_passing.set(true);
+            return self.read(slot);
         }
         if self.in_progress.borrow().contains(&id) {
             self.cut.set(true);
             return Type::Unknown(Why::Depth);
         }
         self.in_progress.borrow_mut().push(id);
-        let cut_before = self.cut.replace(false);
         let open_before = self.met_open.get();
-        let slot = self.settle(|| self.deeper(|| self.binding_here(id)));
+        let (slot, holds) = self.holding(|| self.settle(|| self.deeper(|| self.binding_here(id))));
         self.met_open.set(open_before || !slot.settled);
         self.in_progress.borrow_mut().pop();
-        // What was cut short inside a circle is final only for the outermost of its members.
-        if !self.cut.get() || self.in_progress.borrow().is_empty() {
-            self.remember(id, slot);
+        match holds {
+            Holds::ForGood => self.known.borrow_mut().keep(id, slot.value, self.module),
+            // What was cut short inside a circle is final only for the outermost of its members.
+            Holds::AtThisDepth if !self.in_progress.borrow().is_empty() => {}
+            _ => self.known.borrow_mut().keep_for_now(id, slot),
         }
-        self.cut.set(cut_before || self.cut.get());
         slot.value
     }
 
-    fn remember(&self, id: BindingId, slot: Slot) {
-        let mut bindings = self.bindings.borrow_mut();
-        if bindings.is_empty() {
-            bindings.resize(self.module.bindings.len(), None);
+    fn lasting(&self, id: BindingId) -> Option<Type> {
+        let shared = self.linked.known.get(self.file.index()).and_then(|known| known.lasting(id));
+        shared.or_else(|| self.known.borrow().lasting(id))
+    }
+
+    /// What is called in a call expression.
+    pub(crate) fn callee(&self, function: FunctionId, callee: ExprId, call: CallId) -> Type {
+        let shared = self.linked.known.get(self.file.index()).and_then(|known| known.callee(call));
+        if let Some(known) = shared.or_else(|| self.known.borrow().callee(call)) {
+            return known;
         }
-        bindings[id.index()] = Some(slot);
+        let (value, holds) = self.holding(|| self.eval(function, callee));
+        if holds == Holds::ForGood {
+            self.known.borrow_mut().keep_callee(call, value, self.module);
+        }
+        value
+    }
+
+    /// Runs `evaluate` and tells for how long its answer holds.
+    fn holding<T>(&self, evaluate: impl FnOnce() -> T) -> (T, Holds) {
+        let cut_before = self.cut.replace(false);
+        let passing_before = self.met_passing.replace(false);
+        let value = evaluate();
+        let holds = match (self.cut.get(), self.met_passing.get()) {
+            (true, _) => Holds::AtThisDepth,
+            (_, true) => Holds::ForNow,
+            _ => Holds::ForGood,
+        };
+        self.met_passing.set(passing_before || self.met_passing.get());
+        self.cut.set(cut_before || self.cut.get());
+        (value, holds)
     }
 
     fn binding_here(&self, id: BindingId) -> Type {
@@ -438,6 +495,9 @@ impl<'p> Evaluator<'p> {
     }
 
     fn given_by_callers(&self, function: FunctionId, position: usize, otherwise: Type) -> Type {
+        if !self.linked.params_are_settled {
+            self.met_passing.set(true);
+        }
         let params = &self.linked.slots[self.file.index()].functions[function.index()].params;
         params.get(position).copied().unwrap_or(otherwise)
     }

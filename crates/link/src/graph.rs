@@ -1,11 +1,10 @@
 //! The call graph: what each call in each function runs, and how.
 
 use crate::eval::Evaluator;
-use crate::types::{Answer, ClassRef, FileId, FunctionRef, Type};
+use crate::types::{Answer, ClassRef, FunctionRef, Type};
 use crate::{Linked, Program};
 use racewalk_ir::{ArgKind, BindingKind, Event, Expr, ExprId, FunctionId, Name, Role, ScopeKind};
-use racewalk_models::{Call, Position, Spawns};
-use rayon::prelude::*;
+use racewalk_models::{Call, ModelId, Position, Spawns};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How a function comes to run at a site.
@@ -43,6 +42,8 @@ pub struct Site {
     pub call: ExprId,
     /// What is called.
     pub callee: Type,
+    /// What the models say of calling it; see [`Program::models_at`].
+    model: Option<ModelId>,
 }
 
 /// What a file's functions call; functions by their number.
@@ -67,15 +68,14 @@ fn property_names(linked: &Linked) -> FxHashSet<Name> {
 }
 
 /// Resolves every call of the program.
-pub(crate) fn build(linked: &Linked, descendants: &FxHashMap<ClassRef, Vec<ClassRef>>) -> Vec<FileCalls> {
+pub(crate) fn build(linked: &mut Linked, descendants: &FxHashMap<ClassRef, Vec<ClassRef>>) -> Vec<FileCalls> {
     let properties = property_names(linked);
-    let of_file = |file: usize| {
-        let evaluator = Evaluator::new(linked, FileId(file as u32));
+    linked.pass(|evaluator| {
         let functions = evaluator.module.functions.len();
         let mut calls = FileCalls { sites: Vec::with_capacity(functions), edges: Vec::with_capacity(functions) };
         for id in 0..functions {
             let mut builder = Builder {
-                evaluator: &evaluator,
+                evaluator,
                 descendants,
                 properties: &properties,
                 function: FunctionId(id as u32),
@@ -87,8 +87,7 @@ pub(crate) fn build(linked: &Linked, descendants: &FxHashMap<ClassRef, Vec<Class
             calls.edges.push(builder.edges);
         }
         calls
-    };
-    (0..linked.modules.len()).into_par_iter().map(of_file).collect()
+    })
 }
 
 struct Builder<'e, 'p> {
@@ -126,10 +125,10 @@ impl Builder<'_, '_> {
     }
 
     fn call(&mut self, call: ExprId) {
-        let Expr::Call(callee_expr, _) = self.evaluator.module.expr(call) else { return };
+        let Expr::Call(callee_expr, id) = self.evaluator.module.expr(call) else { return };
         self.properties_of(callee_expr);
-        let callee = self.evaluator.eval(self.function, callee_expr);
-        self.sites.push(Site { call, callee });
+        let callee = self.evaluator.callee(self.function, callee_expr, id);
+        self.sites.push(Site { call, callee, model: model_id(self.evaluator.linked, callee) });
         let first = self.edges.len();
         for member in callee.members() {
             self.run_target(call, *member, How::Calls);
@@ -360,22 +359,23 @@ pub(crate) fn own_method(linked: &Linked, class: ClassRef, name: Name) -> Option
 
 /// What the models say of calling this.
 pub(crate) fn model_of(linked: &Linked, callee: Type) -> Option<&Call> {
+    model_id(linked, callee).map(|id| linked.models.call(id))
+}
+
+fn model_id(linked: &Linked, callee: Type) -> Option<ModelId> {
     match callee {
-        Type::External(path) => match linked.models.function(path) {
-            Some(call) => Some(call),
-            None => linked.models.class(path).and_then(|class| class.new.as_ref()),
-        },
-        Type::ExternalMethod(class, method, _) => linked.models.method(class, method),
-        Type::ExternalInstance(class, _) => linked.models.method(class, Name::new("__call__")),
+        Type::External(path) => linked.models.callable(path),
+        Type::ExternalMethod(class, method, _) => linked.models.method_id(class, method),
+        Type::ExternalInstance(class, _) => linked.models.method_id(class, Name::new("__call__")),
         // A subclass of a library's class, constructed.
         Type::Class(class) => {
             let slots = &linked.slots[class.file.index()].classes[class.id.index()];
             slots.lineage.iter().find_map(|(base, _)| match base {
-                Type::External(path) => linked.models.class(*path).and_then(|class| class.new.as_ref()),
+                Type::External(path) => linked.models.constructor(*path),
                 _ => None,
             })
         }
-        Type::Partial(inner) => model_of(linked, inner.get()),
+        Type::Partial(inner) => model_id(linked, inner.get()),
         _ => None,
     }
 }
@@ -394,6 +394,23 @@ impl Program {
     /// What the models say of calling this.
     pub fn model_of(&self, callee: Type) -> Option<&Call> {
         model_of(&self.linked, callee)
+    }
+
+    /// What the models say of a call, when one thing is called there.
+    pub fn model_at(&self, site: &Site) -> Option<&Call> {
+        site.model.map(|id| self.linked.models.call(id))
+    }
+
+    /// What the models say of a call: of each thing that may be called there.
+    pub fn models_at<'a>(&'a self, site: &'a Site) -> impl Iterator<Item = &'a Call> {
+        self.called_at(site).filter_map(|(_, model)| model)
+    }
+
+    /// What may be called in a call, each with what the models say of it.
+    pub(crate) fn called_at<'a>(&'a self, site: &'a Site) -> impl Iterator<Item = (Type, Option<&'a Call>)> {
+        let is_one = site.callee.members().len() == 1;
+        let model = move |member| if is_one { self.model_at(site) } else { self.model_of(member) };
+        site.callee.members().iter().map(move |member| (*member, model(*member)))
     }
 
     /// A name for messages: the dotted path of a library's function or method, or the function's own.

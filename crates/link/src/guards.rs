@@ -251,7 +251,7 @@ impl Program {
         let model = |call: ExprId| self.model_of(sites.iter().find(|site| site.call == call)?.callee);
         let is_own = |pid: ExprId| model(pid).is_some_and(|model| model.own_process);
         let module = self.module(function.file);
-        let exits = sites.iter().filter(|site| match self.model_of(site.callee).and_then(|model| model.ends_process) {
+        let exits = sites.iter().filter(|site| match self.model_at(site).and_then(|model| model.ends_process) {
             Some(Ends::Own) => true,
             Some(Ends::Named) => Arguments::of(module, site.call).args.first().is_some_and(|pid| is_own(pid.value)),
             None => false,

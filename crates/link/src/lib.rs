@@ -2,6 +2,7 @@
 
 mod annotation;
 mod call;
+mod callers;
 mod classes;
 pub mod decorators;
 mod entries;
@@ -10,6 +11,7 @@ mod graph;
 mod guards;
 mod imports;
 mod intrinsics;
+mod known;
 mod member;
 mod overload;
 mod params;
@@ -19,6 +21,7 @@ mod summary;
 mod types;
 mod variables;
 
+pub use callers::{Caller, Callers};
 pub use entries::EntryPoint;
 pub use eval::Evaluator;
 pub use graph::{Edge, FileCalls, How, Site};
@@ -30,7 +33,8 @@ pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why
 pub use variables::Variable;
 
 use imports::ModuleNames;
-use racewalk_ir::{Event, ExprId, Function, FunctionId, FunctionKind, Module, Name};
+use known::Known;
+use racewalk_ir::{Event, ExprId, Function, FunctionId, Module, Name, SymbolId};
 use racewalk_models::Models;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -43,6 +47,22 @@ pub(crate) struct Linked {
     pub models: Models,
     pub names: ModuleNames,
     pub slots: Vec<FileSlots>,
+    /// For each file: what its bindings evaluate to, as far as earlier passes found out. Away during a pass.
+    pub known: Vec<Known>,
+    /// The types of undeclared parameters have been collected from the calls.
+    pub params_are_settled: bool,
+}
+
+impl Linked {
+    /// Runs a pass over all files in parallel. What it finds out about bindings is there for the next one.
+    pub fn pass<T: Send>(&mut self, work: impl Fn(&Evaluator<'_>) -> T + Sync) -> Vec<T> {
+        let mut known = std::mem::take(&mut self.known);
+        let linked = &*self;
+        let files = known.par_iter_mut().enumerate();
+        let done = files.map(|(file, known)| Evaluator::pass(linked, FileId(file as u32), known, &work)).collect();
+        self.known = known;
+        done
+    }
 }
 
 /// A linked program.
@@ -73,14 +93,16 @@ pub struct Settings {
 /// Links modules into a program. `reported[i]` tells whether findings in module `i` are wanted; others are context.
 pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: Settings) -> Program {
     let names = ModuleNames::new(&modules, &settings.names, &models);
-    let slots = modules.iter().map(FileSlots::open).collect();
-    let mut linked = Linked { modules, models, names, slots };
+    let open = |(file, module)| FileSlots::open(FileId(file as u32), module);
+    let slots = modules.par_iter().enumerate().map(open).collect();
+    let known = vec![Known::default(); modules.len()];
+    let mut linked = Linked { modules, models, names, slots, known, params_are_settled: false };
     classes::settle(&mut linked);
     settle(&mut linked);
     params::settle(&mut linked);
     settle(&mut linked);
     let descendants = classes::descendants(&linked);
-    let calls = graph::build(&linked, &descendants);
+    let calls = graph::build(&mut linked, &descendants);
     let mut program = Program {
         linked,
         reported,
@@ -99,9 +121,7 @@ pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings:
 fn settle(linked: &mut Linked) {
     let mut open: Vec<Vec<SlotId>> = linked.slots.par_iter().map(FileSlots::unsettled).collect();
     for _ in 0..ROUNDS {
-        let shared = &*linked;
-        let found: Vec<Vec<Slot>> =
-            open.par_iter().enumerate().map(|(file, open)| round(shared, FileId(file as u32), open)).collect();
+        let found = linked.pass(|evaluator| round(evaluator, &open[evaluator.file.index()]));
         for ((slots, open), found) in linked.slots.iter_mut().zip(&mut open).zip(found) {
             let mut found = found.into_iter();
             open.retain(|id| {
@@ -117,26 +137,16 @@ fn settle(linked: &mut Linked) {
 }
 
 /// One round over a file: its open slots evaluated again.
-fn round(linked: &Linked, file: FileId, open: &[SlotId]) -> Vec<Slot> {
-    let evaluator = Evaluator::new(linked, file);
-    open.iter().map(|id| evaluate(&evaluator, *id)).collect()
+fn round(evaluator: &Evaluator<'_>, open: &[SlotId]) -> Vec<Slot> {
+    open.iter().map(|id| evaluate(evaluator, *id)).collect()
 }
 
 fn evaluate(evaluator: &Evaluator<'_>, slot: SlotId) -> Slot {
     let module = evaluator.module;
     match slot {
-        SlotId::Symbol(at) => {
-            let name = module.function(FunctionId(0)).symbols[at as usize].name;
-            evaluator.settle(|| evaluator.lookup(FunctionId(0), name))
-        }
-        SlotId::Value(id) if module.function(id).decorators.is_empty() => {
-            Slot::settled(Type::Function(FunctionRef { file: evaluator.file, id }))
-        }
+        SlotId::Symbol(at) => evaluator.settle(|| evaluator.module_symbol(SymbolId(at))),
         SlotId::Value(id) => evaluator.settle(|| decorators::decorated(evaluator, id)),
-        SlotId::Returns(id) => match module.function(id).kind {
-            FunctionKind::Module | FunctionKind::ClassBody => Slot::settled(Type::None),
-            _ => evaluator.settle(|| returned(evaluator, id, module.function(id))),
-        },
+        SlotId::Returns(id) => evaluator.settle(|| returned(evaluator, id, module.function(id))),
         SlotId::Member(id, at) => {
             let class = ClassRef { file: evaluator.file, id };
             let name = evaluator.linked.slots[evaluator.file.index()].classes[id.index()].members.name(at);

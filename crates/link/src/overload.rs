@@ -27,7 +27,9 @@ impl Evaluator<'_> {
         let fitting = declarations(module, implementation.id)
             .filter(|id| self.fits(caller, args, &there, *id, skipped))
             .map(|id| FunctionRef { file: implementation.file, id });
-        fitting.collect()
+        let fitting = fitting.collect();
+        self.met_passing.set(self.met_passing.get() || there.met_passing.get());
+        fitting
     }
 
     fn fits(&self, caller: FunctionId, args: &[Arg], there: &Evaluator<'_>, id: FunctionId, skipped: usize) -> bool {

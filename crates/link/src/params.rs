@@ -2,9 +2,8 @@
 
 use crate::Linked;
 use crate::eval::Evaluator;
-use crate::types::{FileId, FunctionRef, Type, Why};
+use crate::types::{FunctionRef, Type, Why};
 use racewalk_ir::{ArgKind, Event, Expr, FunctionId, Name, ParamKind};
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// Which parameter of which function, and what one call gives it.
@@ -12,9 +11,7 @@ type Given = (FunctionRef, usize, Type);
 
 /// Collects what calls give to parameters without a declared type, and opens the slots that may now be settled better.
 pub(crate) fn settle(linked: &mut Linked) {
-    let shared = &*linked;
-    let files = 0..shared.modules.len();
-    let given: Vec<Vec<Given>> = files.into_par_iter().map(|file| calls(shared, FileId(file as u32))).collect();
+    let given = linked.pass(calls);
     let mut by_param: FxHashMap<(FunctionRef, usize), Vec<Type>> = FxHashMap::default();
     for (function, position, value) in given.into_iter().flatten() {
         let values = by_param.entry((function, position)).or_default();
@@ -33,39 +30,38 @@ pub(crate) fn settle(linked: &mut Linked) {
         slots.params.resize(params, Type::Unknown(Why::Parameter));
         slots.params[position] = Type::union(values);
     }
+    linked.params_are_settled = true;
     reopen(linked);
 }
 
 /// What depended on an undeclared parameter may have an answer now.
 fn reopen(linked: &mut Linked) {
-    let stale = |value: Type| value.members().iter().any(|member| matches!(member, Type::Unknown(Why::Parameter)));
     for slots in &mut linked.slots {
         let functions = slots.functions.iter_mut().flat_map(|function| [&mut function.returns, &mut function.value]);
         let members = slots.classes.iter_mut().flat_map(|class| class.members.values_mut());
         for slot in slots.symbols.iter_mut().chain(functions).chain(members) {
-            if stale(slot.value) {
+            if slot.may_reopen() {
                 slot.settled = false;
             }
         }
     }
 }
 
-fn calls(linked: &Linked, file: FileId) -> Vec<Given> {
-    let evaluator = Evaluator::new(linked, file);
+fn calls(evaluator: &Evaluator<'_>) -> Vec<Given> {
     let mut given = Vec::new();
     for (id, function) in evaluator.module.functions.iter().enumerate() {
         for event in &function.events {
             let Event::Call(call) = *event else { continue };
-            let Expr::Call(callee, args) = evaluator.module.expr(call) else { continue };
-            let args = evaluator.module.args(args);
+            let Expr::Call(callee, called) = evaluator.module.expr(call) else { continue };
+            let args = evaluator.module.args(called);
             if args.is_empty() || args.iter().any(|arg| matches!(arg.kind, ArgKind::Spread)) {
                 continue;
             }
             let id = FunctionId(id as u32);
-            let callee = evaluator.eval(id, callee);
+            let callee = evaluator.callee(id, callee, called);
             for member in callee.members() {
-                if let Some((target, skipped)) = target(linked, *member) {
-                    arguments(&evaluator, id, call, target, skipped, &mut given);
+                if let Some((target, skipped)) = target(evaluator.linked, *member) {
+                    arguments(evaluator, id, call, target, skipped, &mut given);
                 }
             }
         }

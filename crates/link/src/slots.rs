@@ -4,9 +4,10 @@
 //! file a job. A slot is settled when its evaluation met no unsettled slot, so the outcome depends neither on the order
 //! of the files nor on the number of threads, and recursion between files needs no care.
 
-use crate::types::{Type, Types, Why};
-use racewalk_ir::{ClassId, FunctionId, Module, Name};
+use crate::types::{ClassRef, FileId, FunctionRef, Type, Types, Why};
+use racewalk_ir::{BindingKind, ClassId, Defs, FunctionId, FunctionKind, Module, Name, Symbol};
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 /// The rounds after which what is still unsettled stays unknown: longer chains of inference are rare, and circular
 /// ones never settle.
@@ -24,6 +25,11 @@ impl Slot {
 
     pub const fn settled(value: Type) -> Slot {
         Slot { value, settled: true }
+    }
+
+    /// It depends on an undeclared parameter: when that is settled, there may be an answer.
+    pub fn may_reopen(&self) -> bool {
+        self.value.members().iter().any(|member| matches!(member, Type::Unknown(Why::Parameter)))
     }
 }
 
@@ -59,13 +65,18 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    fn open(names: impl Iterator<Item = Name>) -> Self {
+    /// These members; what is named again is open.
+    fn open(named: impl Iterator<Item = (Name, Slot)>) -> Self {
         let mut members = Self::default();
-        for name in names {
-            members.by_name.entry(name).or_insert_with(|| {
-                members.slots.push((name, Slot::OPEN));
-                members.slots.len() as u32 - 1
-            });
+        for (name, slot) in named {
+            let next = members.slots.len() as u32;
+            match members.by_name.entry(name) {
+                Entry::Occupied(known) => members.slots[*known.get() as usize].1 = Slot::OPEN,
+                Entry::Vacant(free) => {
+                    free.insert(next);
+                    members.slots.push((name, slot));
+                }
+            }
         }
         members
     }
@@ -114,19 +125,23 @@ pub(crate) struct FileSlots {
 }
 
 impl FileSlots {
-    /// Nothing known yet.
-    pub fn open(module: &Module) -> Self {
-        let symbols = module.functions.first().map_or(0, |body| body.symbols.len());
-        let function = FunctionSlots { returns: Slot::OPEN, value: Slot::OPEN, params: Vec::new() };
+    /// Nothing known yet but what stands there for all to see.
+    pub fn open(file: FileId, module: &Module) -> Self {
+        let plain = Plain { file, module };
+        let function = |id: usize| {
+            let id = FunctionId(id as u32);
+            FunctionSlots { returns: plain.returns(id), value: plain.value(id), params: Vec::new() }
+        };
         let classes = module.classes.iter().map(|class| {
-            let body = module.function(class.body);
-            let bound = body.symbols.iter().map(|symbol| symbol.name);
-            let assigned = class.fields.iter().map(|field| field.name);
+            let body = &module.function(class.body).symbols;
+            let bound = body.iter().map(|symbol| (symbol.name, plain.member(symbol)));
+            let assigned = class.fields.iter().map(|field| (field.name, Slot::OPEN));
             ClassSlots { members: Members::open(bound.chain(assigned)), ..ClassSlots::default() }
         });
+        let symbols = module.functions.first().map_or(&[][..], |body| &body.symbols);
         Self {
-            symbols: vec![Slot::OPEN; symbols],
-            functions: vec![function; module.functions.len()],
+            symbols: symbols.iter().map(|symbol| plain.symbol(symbol)).collect(),
+            functions: (0..module.functions.len()).map(function).collect(),
             classes: classes.collect(),
         }
     }
@@ -159,6 +174,56 @@ impl FileSlots {
             SlotId::Value(function) => self.functions[function.index()].value = slot,
             SlotId::Returns(function) => self.functions[function.index()].returns = slot,
             SlotId::Member(class, at) => self.classes[class.index()].members.slots[at as usize].1 = slot,
+        }
+    }
+}
+
+/// What needs no inference: most slots of a file.
+#[derive(Clone, Copy)]
+struct Plain<'m> {
+    file: FileId,
+    module: &'m Module,
+}
+
+impl Plain<'_> {
+    fn value(self, id: FunctionId) -> Slot {
+        if self.module.function(id).decorators.is_empty() {
+            Slot::settled(Type::Function(FunctionRef { file: self.file, id }))
+        } else {
+            Slot::OPEN
+        }
+    }
+
+    fn returns(self, id: FunctionId) -> Slot {
+        match self.module.function(id).kind {
+            FunctionKind::Module | FunctionKind::ClassBody => Slot::settled(Type::None),
+            FunctionKind::Function | FunctionKind::Lambda => Slot::OPEN,
+        }
+    }
+
+    /// A module's symbol with one binding that says it all. What is imported is looked up where it is defined: nobody
+    /// reads the slot of the import.
+    fn symbol(self, symbol: &Symbol) -> Slot {
+        let [binding] = symbol.bindings.as_slice() else { return Slot::OPEN };
+        match self.module.bindings[binding.index()].kind {
+            BindingKind::Import(_) | BindingKind::ImportMember(..) => Slot::settled(Type::DYNAMIC),
+            kind => self.definition(kind),
+        }
+    }
+
+    /// A member that is a plain method or a nested class.
+    fn member(self, symbol: &Symbol) -> Slot {
+        match symbol.exit {
+            Defs::One(binding) => self.definition(self.module.bindings[binding.index()].kind),
+            _ => Slot::OPEN,
+        }
+    }
+
+    fn definition(self, kind: BindingKind) -> Slot {
+        match kind {
+            BindingKind::Function(id) => self.value(id),
+            BindingKind::Class(id) => Slot::settled(Type::Class(ClassRef { file: self.file, id })),
+            _ => Slot::OPEN,
         }
     }
 }

@@ -4,8 +4,9 @@
 //! nearest sink and the work is linear in the edges.
 
 use crate::Program;
+use crate::callers::Callers;
 use crate::eval::Evaluator;
-use crate::graph::How;
+use crate::graph::{How, Site};
 use crate::types::{FileId, FunctionRef, Type};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module};
 use racewalk_models::{Blocks, ClassKind, Runs, Serves};
@@ -91,8 +92,8 @@ pub struct Summaries {
     pub knows_thread: FxHashSet<FunctionRef>,
     /// For each function: the entry points that lead to it, at most three.
     pub reached_from: FxHashMap<FunctionRef, Vec<FunctionRef>>,
-    /// Who runs each function: caller, site, how.
-    pub callers: FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>>,
+    /// Who runs each function.
+    pub callers: Callers,
 }
 
 impl Summaries {
@@ -114,7 +115,7 @@ impl Summaries {
 }
 
 pub(crate) fn build(program: &Program) -> Summaries {
-    let mut summaries = Summaries { callers: callers(program), ..Summaries::default() };
+    let mut summaries = Summaries { callers: Callers::new(program), ..Summaries::default() };
     let files: Vec<FileId> = program.files().collect();
     let found: Vec<InFile> = files.into_par_iter().map(|file| sinks_in(program, file)).collect();
     for in_file in found {
@@ -133,16 +134,6 @@ pub(crate) fn build(program: &Program) -> Summaries {
 /// Blocks for as long as something outside the process takes, whatever it is given.
 pub const fn is_certain(blocks: Blocks) -> bool {
     !matches!(blocks, Blocks::LocalDatabase | Blocks::File | Blocks::Stat | Blocks::Cpu | Blocks::Lock)
-}
-
-fn callers(program: &Program) -> FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> {
-    let mut callers: FxHashMap<FunctionRef, Vec<(FunctionRef, ExprId, How)>> = FxHashMap::default();
-    for caller in program.functions() {
-        for edge in program.edges(caller) {
-            callers.entry(edge.target).or_default().push((caller, edge.site, edge.how));
-        }
-    }
-    callers
 }
 
 #[derive(Default)]
@@ -173,7 +164,7 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
             if !(unblocked
                 && matches!(site.callee, Type::ExternalMethod(class, ..) if class.as_str() == "socket.socket"))
             {
-                let sink = sink_at(program, function, site.call, site.callee);
+                let sink = sink_at(program, function, site);
                 let is_nothing = |sink: &Sink| {
                     is_in_memory(&evaluator, function.id, sink) || is_done_already(&evaluator, function.id, sink)
                 };
@@ -203,16 +194,17 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
     InFile { sinks, guarded, knows_thread }
 }
 
-fn sink_at(program: &Program, function: FunctionRef, call: ExprId, callee: Type) -> Option<Sink> {
-    let kind = callee.members().iter().find_map(|member| {
+fn sink_at(program: &Program, function: FunctionRef, site: &Site) -> Option<Sink> {
+    let Site { call, callee, .. } = *site;
+    let kind = program.called_at(site).find_map(|(member, model)| {
         if let Type::MadeSync(_) = member {
             return Some(SinkKind::StartsLoop);
         }
-        let model = program.model_of(*member)?;
+        let model = model?;
         match (model.runs_loop, model.blocks) {
             (true, _) => Some(SinkKind::StartsLoop),
             (_, Some(blocks))
-                if !is_of_own_subclass(program, *member)
+                if !is_of_own_subclass(program, member)
                     && !is_awaited(program, function.file, call)
                     && !is_exempt(program.module(function.file), call, &model.blocks_unless) =>
             {
@@ -363,8 +355,7 @@ fn is_awaited(program: &Program, file: FileId, call: ExprId) -> bool {
 /// The function looks for a running loop and so may know what it does: a probe inside `try`, or a condition on it.
 fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
     let mut guarded_blocks = 0;
-    let mut probes =
-        program.sites(function).iter().filter_map(|site| probe(program, site.callee).map(|p| (site.call, p)));
+    let mut probes = program.sites(function).iter().filter_map(|site| probe(program, site).map(|p| (site.call, p)));
     let Some(first) = probes.next() else { return false };
     let mut probes: Vec<(ExprId, Probe)> = std::iter::once(first).chain(probes).collect();
     for event in &program.function(function).events {
@@ -418,17 +409,18 @@ enum Probe {
     Raises,
 }
 
-fn probe(program: &Program, callee: Type) -> Option<Probe> {
-    let name = match callee {
+fn probe(program: &Program, site: &Site) -> Option<Probe> {
+    let name = match site.callee {
         Type::External(path) => path.last_segment(),
         Type::ExternalMethod(_, method, _) => method.as_str(),
         _ => return None,
     };
-    let model = program.model_of(callee);
     match name {
         "is_running" => Some(Probe::Asks),
         "current_async_library" | "_get_running_loop" => Some(Probe::Asks),
-        "get_running_loop" if model.is_some_and(|model| model.needs_running_loop) => Some(Probe::Raises),
+        "get_running_loop" if program.model_at(site).is_some_and(|model| model.needs_running_loop) => {
+            Some(Probe::Raises)
+        }
         _ => None,
     }
 }
@@ -452,7 +444,7 @@ fn backwards(program: &Program, summaries: &Summaries, trouble: Trouble) -> FxHa
     }
     while let Some(function) = queue.pop_front() {
         let step = steps[&function];
-        for (caller, site, how) in summaries.callers.get(&function).into_iter().flatten() {
+        for (caller, site, how) in summaries.callers.of(function) {
             let runs_it = matches!(how, How::Calls | How::Implicit | How::Callback);
             if !runs_it || !passes(*caller) || steps.contains_key(caller) {
                 continue;

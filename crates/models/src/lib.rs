@@ -9,6 +9,7 @@ pub use type_spec::TypeSpec;
 use racewalk_ir::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::Library;
+use std::num::NonZeroU32;
 use std::sync::OnceLock;
 
 /// A model file that is compiled in: language, import roots, path for messages, content as JSON.
@@ -19,12 +20,18 @@ const BUILTIN: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 /// The root under which names that need no import live.
 const ALWAYS: &str = "builtins";
 
+/// Names the model of a call, so that it need not be looked up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelId(NonZeroU32);
+
 /// The models of the libraries that a program uses.
 #[derive(Debug, Default)]
 pub struct Models {
-    functions: FxHashMap<Name, Call>,
+    calls: Vec<Call>,
+    functions: FxHashMap<Name, ModelId>,
+    constructors: FxHashMap<Name, ModelId>,
+    methods: FxHashMap<(Name, Name), ModelId>,
     classes: FxHashMap<Name, Class>,
-    methods: FxHashMap<(Name, Name), Call>,
     attributes: FxHashMap<(Name, Name), TypeSpec>,
     bases: FxHashMap<Name, Bases>,
     values: FxHashMap<Name, TypeSpec>,
@@ -70,19 +77,41 @@ impl Models {
     }
 
     fn add(&mut self, library: Library) {
-        self.functions.extend(library.function.into_iter().map(|(path, call)| (Name::new(&path), call)));
+        for (path, call) in library.function {
+            let id = self.keep(call);
+            self.functions.insert(Name::new(&path), id);
+        }
         self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));
         self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from).as_str(), Name::new(to))));
         for (path, mut class) in library.class {
             let name = Name::new(&path);
-            let methods = std::mem::take(&mut class.method);
-            self.methods.extend(methods.into_iter().map(|(method, call)| ((name, Name::new(&method)), call)));
+            for (method, call) in std::mem::take(&mut class.method) {
+                let id = self.keep(call);
+                self.methods.insert((name, Name::new(&method)), id);
+            }
+            match class.new.take() {
+                Some(call) => {
+                    let id = self.keep(call);
+                    self.constructors.insert(name, id)
+                }
+                None => self.constructors.remove(&name),
+            };
             let attributes = std::mem::take(&mut class.attribute);
             self.attributes.extend(attributes.into_iter().map(|(member, spec)| ((name, Name::new(&member)), spec)));
             let direct = class.bases.iter().map(|base| Name::new(base)).collect();
             self.bases.insert(name, Bases { direct, ancestors: OnceLock::new() });
             self.classes.insert(name, class);
         }
+    }
+
+    fn keep(&mut self, call: Call) -> ModelId {
+        self.calls.push(call);
+        ModelId(NonZeroU32::MIN.saturating_add(self.calls.len() as u32 - 1))
+    }
+
+    /// The model of this number.
+    pub fn call(&self, id: ModelId) -> &Call {
+        &self.calls[id.0.get() as usize - 1]
     }
 
     /// The path under which the models know what this path names.
@@ -104,7 +133,17 @@ impl Models {
 
     /// What calling the function at this path does.
     pub fn function(&self, path: Name) -> Option<&Call> {
-        self.functions.get(&path)
+        self.functions.get(&path).map(|id| self.call(*id))
+    }
+
+    /// What calling the function or class at this path does.
+    pub fn callable(&self, path: Name) -> Option<ModelId> {
+        self.functions.get(&path).copied().or_else(|| self.constructor(path))
+    }
+
+    /// What constructing an instance of the class at this path does, beyond giving one.
+    pub fn constructor(&self, path: Name) -> Option<ModelId> {
+        self.constructors.get(&path).copied()
     }
 
     /// The class at this path.
@@ -147,7 +186,12 @@ impl Models {
 
     /// What calling this method of an instance of the class, or of one of its bases, does.
     pub fn method(&self, class: Name, method: Name) -> Option<&Call> {
-        self.first(class, |class| self.methods.get(&(class, method)))
+        self.method_id(class, method).map(|id| self.call(id))
+    }
+
+    /// The model of that method.
+    pub fn method_id(&self, class: Name, method: Name) -> Option<ModelId> {
+        self.first(class, |class| self.methods.get(&(class, method)).copied())
     }
 
     /// The type of an attribute of an instance of the class, or of one of its bases.

@@ -36,7 +36,7 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
     if roots.is_empty() {
         return FxHashSet::default();
     }
-    let called = |function: &FunctionRef| program.summaries.callers.contains_key(function);
+    let called = |function: &FunctionRef| !program.summaries.callers.of(*function).is_empty();
     shared.extend(program.functions().filter(|f| program.function(*f).is_async && !called(f) && !roots.contains(f)));
     let shared = closure(program, shared);
     closure(program, roots).difference(&shared).copied().collect()
@@ -52,7 +52,7 @@ pub(crate) fn beginnings(program: &Program) -> FxHashSet<FunctionRef> {
         open.extend(run.map(|edge| edge.target));
     }
     while let Some(function) = open.pop() {
-        let callers = program.summaries.callers.get(&function).map_or(&[][..], Vec::as_slice);
+        let callers = program.summaries.callers.of(function);
         let begins = |(caller, site, _): &(FunctionRef, ExprId, How)| {
             is_run_to_end(program, *caller, *site)
                 || (found.contains(caller) && first_awaited(program, *caller) == Some(*site))
@@ -89,7 +89,7 @@ fn is_internal(program: &Program, function: FunctionRef) -> bool {
 fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
     closure(program, vec![function]).into_iter().all(|function| {
         program.sites(function).iter().all(|site| {
-            program.model_of(site.callee).is_none_or(|model| {
+            program.model_at(site).is_none_or(|model| {
                 let joins = || program.evaluator(function.file).given_by(function.id, site);
                 !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
                     && (model.joins.is_none() || program.evaluator(function.file).awaitable(joins()) != Answer::Yes)
@@ -107,12 +107,13 @@ fn starts_programs(program: &Program, function: FunctionRef) -> bool {
     if let Some(entry) = program.entries.get(&function) {
         return entry.entry.serves == Serves::Command;
     }
-    let callers = program.summaries.callers.get(&function);
+    let callers = program.summaries.callers.of(function);
     let from_module = |caller: &FunctionRef| program.function(*caller).kind == FunctionKind::Module;
-    !body.is_async
-        && body.class.is_none()
-        && callers
-            .map_or(body.name.as_str() == "main", |callers| callers.iter().all(|(caller, ..)| from_module(caller)))
+    let is_start = match callers {
+        [] => body.name.as_str() == "main",
+        callers => callers.iter().all(|(caller, ..)| from_module(caller)),
+    };
+    !body.is_async && body.class.is_none() && is_start
 }
 
 /// The coroutine is an argument of a call that starts a loop for it, or that has a thread do so: `submit(asyncio.run, work())`.

@@ -97,7 +97,7 @@ fn is_loop_patched(program: &Program) -> bool {
             && program
                 .sites(FunctionRef { file, id: main })
                 .iter()
-                .any(|site| program.model_of(site.callee).is_some_and(|model| model.patches_loop))
+                .any(|site| program.model_at(site).is_some_and(|model| model.patches_loop))
     })
 }
 

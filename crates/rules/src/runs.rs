@@ -3,7 +3,7 @@
 use crate::homes::{Home, Homes, instances, with_members};
 use crate::threads::{Threads, asks_for_loop};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionKind, Literal, Name, Span};
-use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Type};
+use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Site, Type};
 use racewalk_models::{ClassKind, Joins, Runs as Where, Serves, Spawns};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -128,28 +128,26 @@ struct Found {
 
 fn starts_in(program: &Program, host: FunctionRef) -> Vec<Found> {
     let sites = program.sites(host);
-    let models = |callee: Type, ask: fn(&racewalk_models::Call) -> bool| {
-        callee.members().iter().any(|member| program.model_of(*member).is_some_and(ask))
-    };
+    let models = |site: &Site, ask: fn(&racewalk_models::Call) -> bool| program.models_at(site).any(ask);
     let mut found = Vec::new();
     for site in sites {
-        let arguments = arguments(program, host, site.call);
-        let (made, offloaded) = if models(site.callee, |model| model.runs_loop) {
-            let fresh = models(site.callee, |model| model.makes_loop);
+        let arguments = || arguments(program, host, site.call);
+        let (made, offloaded) = if models(site, |model| model.runs_loop) {
+            let fresh = models(site, |model| model.makes_loop);
             // A function that asks for a loop first makes one only when there is none yet.
             let made_here = || {
                 let mut others = sites.iter().filter(|_| !asks_for_loop(program, host));
-                others.find(|other| models(other.callee, |model| model.makes_loop && !model.runs_loop))
+                others.find(|other| models(other, |model| model.makes_loop && !model.runs_loop))
             };
             let made = if fresh { Some(site.call) } else { made_here().map(|site| site.call) };
             (made, false)
         } else {
-            let runs = models(site.callee, |model| model.offloads.is_some())
-                && arguments.iter().any(|argument| is_runner(program, host, *argument));
+            let runs = models(site, |model| model.offloads.is_some())
+                && arguments().iter().any(|argument| is_runner(program, host, *argument));
             (runs.then_some(site.call), true)
         };
         let Some(made) = made else { continue };
-        let given = coroutine_calls(program, host, &arguments, 6);
+        let given = coroutine_calls(program, host, &arguments(), 6);
         if !given.is_empty() {
             found.push(Found { host, start: Start { site: site.call, made }, given, offloaded });
         }
@@ -294,12 +292,9 @@ fn makes(program: &Program, reached: &Reached) -> FxHashSet<ClassRef> {
 }
 
 fn spawns(program: &Program, function: FunctionRef) -> bool {
-    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
-    members.any(|member| {
-        program.model_of(*member).is_some_and(|model| {
-            model.spawns == Some(Spawns::Task)
-                || matches!(model.joins, Some(Joins::FailFast | Joins::All | Joins::First))
-        })
+    let mut models = program.sites(function).iter().flat_map(|site| program.models_at(site));
+    models.any(|model| {
+        model.spawns == Some(Spawns::Task) || matches!(model.joins, Some(Joins::FailFast | Joins::All | Joins::First))
     })
 }
 
@@ -386,8 +381,9 @@ impl Frequency<'_> {
     }
 
     fn callers(&self, function: FunctionRef) -> Vec<(FunctionRef, ExprId, How)> {
-        let callers = self.program.summaries.callers.get(&function).into_iter().flatten();
-        let outside = callers.filter(|(caller, ..)| !is_test(self.program, *caller) || is_test(self.program, function));
+        let callers = self.program.summaries.callers.of(function);
+        let outside =
+            callers.iter().filter(|(caller, ..)| !is_test(self.program, *caller) || is_test(self.program, function));
         outside.copied().collect()
     }
 

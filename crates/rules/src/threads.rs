@@ -109,8 +109,8 @@ fn is_thread_body(program: &Program, function: FunctionRef) -> bool {
 /// The thread makes an event loop, so what it touches may belong to that one.
 fn owns_loop(program: &Program, function: FunctionRef) -> bool {
     program.summaries.starts_loop.contains_key(&function) || {
-        let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
-        members.any(|member| program.model_of(*member).is_some_and(|model| model.makes_loop || model.runs_loop))
+        let mut models = program.sites(function).iter().flat_map(|site| program.models_at(site));
+        models.any(|model| model.makes_loop || model.runs_loop)
     }
 }
 
@@ -126,16 +126,14 @@ fn knows_its_loop(program: &Program, function: FunctionRef) -> bool {
 /// One way through the function crosses over to another thread's loop, so the other is for that loop's own thread.
 fn chooses_loop(program: &Program, function: FunctionRef) -> bool {
     let branches = program.function(function).events.iter().any(|event| matches!(event, Event::Branch(_)));
-    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
-    branches
-        && members.any(|member| program.model_of(*member).is_some_and(|model| model.spawns == Some(Spawns::OtherLoop)))
+    let mut models = program.sites(function).iter().flat_map(|site| program.models_at(site));
+    branches && models.any(|model| model.spawns == Some(Spawns::OtherLoop))
 }
 
 /// The function asks which loop runs.
 pub(crate) fn asks_for_loop(program: &Program, function: FunctionRef) -> bool {
-    let mut members = program.sites(function).iter().flat_map(|site| site.callee.members());
-    members
-        .any(|member| program.model_of(*member).is_some_and(|model| model.needs_running_loop && model.spawns.is_none()))
+    let mut models = program.sites(function).iter().flat_map(|site| program.models_at(site));
+    models.any(|model| model.needs_running_loop && model.spawns.is_none())
 }
 
 /// Forwards along plain calls. A function that asks which loop runs ends the search.

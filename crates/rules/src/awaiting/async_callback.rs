@@ -140,7 +140,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     for function in ctx.functions() {
         decorated(ctx, function, found);
         for site in ctx.program.sites(ctx.function_ref(function)) {
-            let Some(model) = ctx.program.model_of(site.callee) else {
+            let Some(model) = ctx.program.model_at(site) else {
                 given_to_own(ctx, function, site, found);
                 continue;
             };

@@ -37,16 +37,16 @@ enum Use {
 
 impl AsyncUses {
     pub fn new(program: &Program) -> Self {
-        let candidates: FxHashSet<Name> = program
+        let candidates: FxHashSet<FunctionRef> = program
             .functions()
             .filter(|function| super::unnecessary_async::never_suspends(program, *function))
-            .map(|function| program.function(function).name)
             .collect();
+        let names = candidates.iter().map(|function| program.function(*function).name).collect();
         let files: Vec<FileId> = program.files().collect();
         let found: Vec<Vec<(FunctionRef, Use)>> =
-            files.into_par_iter().map(|file| in_file(program, file, &candidates)).collect();
+            files.into_par_iter().map(|file| in_file(program, file, &names)).collect();
         let mut uses: FxHashMap<FunctionRef, Uses> = FxHashMap::default();
-        for (function, one) in found.into_iter().flatten() {
+        for (function, one) in found.into_iter().flatten().filter(|(function, _)| candidates.contains(function)) {
             let uses = uses.entry(function).or_default();
             match one {
                 Use::Awaited(place) => uses.awaited.push(place),
@@ -103,7 +103,7 @@ fn common_names(program: &Program) -> FxHashSet<Name> {
     modules.into_iter().filter(|(_, files)| files.len() >= COMMON).map(|(name, _)| name).collect()
 }
 
-fn in_file(program: &Program, file: FileId, candidates: &FxHashSet<Name>) -> Vec<(FunctionRef, Use)> {
+fn in_file(program: &Program, file: FileId, names: &FxHashSet<Name>) -> Vec<(FunctionRef, Use)> {
     let module = program.module(file);
     let evaluator = program.evaluator(file);
     let mut found = Vec::new();
@@ -113,13 +113,15 @@ fn in_file(program: &Program, file: FileId, candidates: &FxHashSet<Name>) -> Vec
             let place = Place { file, span: module.span(site.call) };
             let awaited = module.role(site.call) == Role::Awaited;
             let one = || if awaited { Use::Awaited(place) } else { Use::Otherwise };
-            found.extend(targets(site.callee).map(|target| (target, one())));
+            let called = site.callee.members().iter().filter_map(target);
+            let named = called.filter(|target| names.contains(&program.function(*target).name));
+            found.extend(named.map(|target| (target, one())));
         }
         for event in &module.function(id).events {
             let (Event::Read(expr) | Event::ReadPlace(expr)) = *event else { continue };
-            if is_mention(module, expr, candidates) {
+            if is_mention(module, expr, names) {
                 let value = evaluator.eval(id, expr);
-                found.extend(targets(value).map(|target| (target, Use::AsValue)));
+                found.extend(value.members().iter().filter_map(target).map(|target| (target, Use::AsValue)));
             }
         }
     }
@@ -132,14 +134,13 @@ fn is_mention(module: &racewalk_ir::Module, expr: ExprId, candidates: &FxHashSet
     candidates.contains(&name) && !matches!(module.role(expr), Role::Callee | Role::Receiver | Role::Container)
 }
 
-fn targets(value: Type) -> impl Iterator<Item = FunctionRef> {
-    let members: Vec<Type> = value.members().to_vec();
-    members.into_iter().filter_map(|member| match member {
+fn target(value: &Type) -> Option<FunctionRef> {
+    match *value {
         Type::Function(target) | Type::Method(target, _) | Type::MadeAsync(target) => Some(target),
         Type::Partial(inner) => match inner.get() {
             Type::Function(target) | Type::Method(target, _) => Some(target),
             _ => None,
         },
         _ => None,
-    })
+    }
 }

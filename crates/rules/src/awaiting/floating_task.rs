@@ -201,7 +201,7 @@ impl Started {
 
 /// What a call starts, when nobody but its caller has it.
 fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Started> {
-    if let Some(model) = ctx.program.model_of(site.callee) {
+    if let Some(model) = ctx.program.model_at(site) {
         if is_running_already(ctx, function, site) {
             return None;
         }

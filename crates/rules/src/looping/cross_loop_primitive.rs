@@ -239,7 +239,7 @@ fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
             && !are_exclusive(ctx, one.host, start.site, other_start.site)
             && !leaves_after(ctx, one.host, start.site);
     }
-    let callers = |run: &Run| ctx.program.summaries.callers.get(&run.host).map_or(&[][..], Vec::as_slice);
+    let callers = |run: &Run| ctx.program.summaries.callers.of(run.host);
     let share_caller = callers(one)
         .iter()
         .any(|(caller, ..)| *caller == other.host || callers(other).iter().any(|(of_other, ..)| of_other == caller));

@@ -29,8 +29,8 @@ fn runs_on_loop(ctx: &Context<'_>, function: FunctionId) -> bool {
 
 /// All that anybody does with the coroutine function is to hand it to a thread, where its body never runs.
 fn is_only_offloaded(ctx: &Context<'_>, function: FunctionId) -> bool {
-    let callers = ctx.program.summaries.callers.get(&ctx.function_ref(function));
-    callers.is_some_and(|callers| callers.iter().all(|(.., how)| *how == racewalk_link::How::Offloads))
+    let callers = ctx.program.summaries.callers.of(ctx.function_ref(function));
+    !callers.is_empty() && callers.iter().all(|(.., how)| *how == racewalk_link::How::Offloads)
 }
 
 /// Somebody who uses or sets what is kept there asks which loop runs, and so can keep the objects of different loops

@@ -116,7 +116,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
     for function in ctx.functions() {
         for site in ctx.program.sites(ctx.function_ref(function)) {
-            if ctx.program.model_of(site.callee).is_some_and(|model| model.patches_loop) {
+            if ctx.program.model_at(site).is_some_and(|model| model.patches_loop) {
                 let callee = ctx.program.callee_text(ctx.file, site.call);
                 let message = format!(
                     "`{callee}()` makes the event loop re-entrant for the whole process: a coroutine may then run in the \
