@@ -42,6 +42,8 @@ pub struct Evaluator<'p> {
     pub(crate) met_open: Cell<bool>,
     /// Something was met that a later pass may see otherwise.
     pub(crate) met_passing: Cell<bool>,
+    /// Bindings evaluated for the outermost one so far.
+    steps: Cell<u32>,
     /// Evaluation was cut short by its depth or a circle, so its outcome must not be remembered.
     cut: Cell<bool>,
 }
@@ -55,6 +57,7 @@ impl<'p> Evaluator<'p> {
             known: RefCell::default(),
             in_progress: RefCell::default(),
             depth: Cell::new(0),
+            steps: Cell::new(0),
             met_open: Cell::new(false),
             met_passing: Cell::new(false),
             cut: Cell::new(false),
@@ -345,6 +348,10 @@ impl<'p> Evaluator<'p> {
             self.cut.set(true);
             return Type::Unknown(Why::Depth);
         }
+        if !self.takes_on_another() {
+            self.cut.set(true);
+            return Type::Unknown(Why::Depth);
+        }
         self.in_progress.borrow_mut().push(id);
         let open_before = self.met_open.get();
         let (slot, holds) = self.holding(|| self.settle(|| self.deeper(|| self.binding_here(id))));
@@ -357,6 +364,15 @@ impl<'p> Evaluator<'p> {
             _ => self.known.borrow_mut().keep_for_now(id, slot),
         }
         slot.value
+    }
+
+    /// Bindings that depend on each other in circles have very many ways through them: past so many steps from the outermost
+    /// one, more tell nothing new.
+    fn takes_on_another(&self) -> bool {
+        const MOST_STEPS: u32 = 2_000;
+        let steps = if self.in_progress.borrow().is_empty() { 0 } else { self.steps.get() + 1 };
+        self.steps.set(steps);
+        steps <= MOST_STEPS
     }
 
     fn lasting(&self, id: BindingId) -> Option<Type> {
