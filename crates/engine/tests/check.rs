@@ -278,6 +278,24 @@ fn deep_nesting_is_survived() {
     assert!(tree.places().contains(&"z.py:1:1 loop/bad-call".to_owned()));
 }
 
+/// Each name's value depends on every other's, in more ways than anybody could follow one by one.
+#[test]
+fn values_that_depend_on_each_other_in_circles_are_survived() {
+    const NAMES: usize = 60;
+    let arm = |at: usize| {
+        let (before, other) = ((at + NAMES - 1) % NAMES, (at * 7 + 3) % NAMES);
+        format!(
+            "        if flags[{at}]:\n            query = query.filter(other_{before})\n            other_{at} = query.join(other_{other})\n"
+        )
+    };
+    let arms: String = (0..NAMES).map(arm).collect();
+    let tree = Tree::new(&[(
+        "query.py",
+        &format!("def build(query, flags):\n    while flags:\n{arms}    return query\n\nbuild(bad(), [])\n"),
+    )]);
+    assert_eq!(tree.places().len(), 1);
+}
+
 #[test]
 fn explanations_come_from_the_documentation() {
     use racewalk_engine::Explanation;

@@ -342,14 +342,18 @@ fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     })
 }
 
-/// The callee is a declaration without a body, and what overrides it yields, or may do so in an installed package.
+/// The callee is a declaration without a body, or one that only raises, and what overrides it yields, or may do so in an installed package.
 fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
     let sites = ctx.program.sites(ctx.function_ref(function));
-    let Some(Type::Method(target, _)) = sites.iter().find(|site| site.call == source).map(|site| site.callee) else {
-        return false;
-    };
+    let callee = sites.iter().find(|site| site.call == source).map(|site| site.callee);
+    callee.is_some_and(|callee| callee.members().iter().any(|member| is_declared_for_generators(ctx, *member)))
+}
+
+fn is_declared_for_generators(ctx: &Context<'_>, callee: Type) -> bool {
+    let Type::Method(target, _) = callee else { return false };
     let body = ctx.program.function(target);
-    let Some(class) = body.class.filter(|_| body.stub != racewalk_ir::Stub::No) else { return false };
+    let gives_nothing = body.stub != racewalk_ir::Stub::No || body.return_values.is_empty();
+    let Some(class) = body.class.filter(|_| gives_nothing) else { return false };
     let class = racewalk_link::ClassRef { file: target.file, id: class };
     let mut descendants = ctx.program.descendants.get(&class).into_iter().flatten();
     ctx.program.is_installed(target.file)
