@@ -39,6 +39,9 @@ pub struct Class {
     /// What the class is to the analysis.
     #[serde(default)]
     pub kind: Option<ClassKind>,
+    /// A lock that its holder may take again: tasks of one thread do not exclude each other with it.
+    #[serde(default)]
+    pub reentrant: bool,
     /// An instance belongs to the event loop that first uses it: another loop must not touch it.
     #[serde(default)]
     pub loop_bound: bool,

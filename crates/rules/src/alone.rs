@@ -5,7 +5,7 @@
 
 use racewalk_ir::{Event, Expr, ExprId, FunctionKind, Role};
 use racewalk_link::{Answer, FunctionRef, How, Program, Type};
-use racewalk_models::{Serves, Spawns};
+use racewalk_models::{Runs, Serves, Spawns};
 use rustc_hash::FxHashSet;
 
 /// All such functions.
@@ -16,7 +16,9 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
         let is_script = starts_programs(program, caller);
         let module = program.module(caller.file);
         for edge in program.edges(caller) {
-            if !program.function(edge.target).is_async || module.role(edge.site) == Role::Awaited {
+            // What is dropped never runs.
+            let is_settled = matches!(module.role(edge.site), Role::Awaited | Role::Dropped);
+            if !program.function(edge.target).is_async || is_settled {
                 continue;
             }
             // Neither awaited nor run to its end at once: it runs beside its caller.
@@ -30,6 +32,10 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
         match entry.entry.serves {
             Serves::Command | Serves::Lifespan => roots.push(*function),
             Serves::Test | Serves::Fixture => {}
+            // A loop of its own for each request.
+            _ if program.function(*function).is_async && entry.entry.asynchronous == Runs::Alone => {
+                roots.push(*function)
+            }
             Serves::Request | Serves::Event | Serves::Tool | Serves::Job => shared.push(*function),
         }
     }

@@ -363,11 +363,18 @@ fn is_declared_for_generators(ctx: &Context<'_>, callee: Type) -> bool {
         })
 }
 
+/// The code asks what the local value is before it iterates.
+fn is_tested(ctx: &Context<'_>, source: ExprId) -> bool {
+    let Expr::Name(_, defs) = ctx.module.expr(source) else { return false };
+    let mut reads = ctx.module.defs(&defs).iter().flat_map(|binding| ctx.reads_of(*binding));
+    reads.any(|(_, read)| crate::fate::is_inspected(ctx, *read))
+}
+
 /// `async for` over what a coroutine function gives.
 fn iterated_async(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<Finding> {
     let value = ctx.evaluator.eval(function, source);
     let name = ctx.program.callee_text(ctx.file, source);
-    if is_implemented_by_generators(ctx, function, source) {
+    if is_implemented_by_generators(ctx, function, source) || is_tested(ctx, source) {
         return None;
     }
     match value {

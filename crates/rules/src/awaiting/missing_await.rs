@@ -207,6 +207,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
     if !must_be_awaited(ctx, value)
         || is_decoration(ctx, function, site)
         || is_plainly_overridden(ctx, site.callee)
+        || is_handed_back(ctx, function, site, value)
         || is_expected_to_fail(ctx, function, site.call)
         || is_given_from_outside(ctx, site.call)
     {
@@ -300,6 +301,13 @@ fn is_decoration(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
         })
     };
     matches!(site.callee, Type::Callable(_)) && takes_function()
+}
+
+/// A plain function gives back what it was given: the coroutine was made elsewhere, and is that place's finding.
+fn is_handed_back(ctx: &Context<'_>, function: FunctionId, site: &Site, value: Type) -> bool {
+    let (Type::Function(target) | Type::Method(target, _)) = site.callee else { return false };
+    let given = || ctx.evaluator.args(site.call).iter().any(|arg| ctx.evaluator.eval(function, arg.value) == value);
+    !ctx.program.function(target).is_async && given()
 }
 
 /// The callee is a declaration without a body, and a plain function implements it.

@@ -166,9 +166,10 @@ fn alone(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
         "make it a plain `def` and take the `await` from {}",
         if callers == 1 { "its call" } else { "its calls" }
     );
+    let is_side = crate::looping::is_side_module(ctx.module.name.as_str());
     let mut finding = Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message)
         .help(help)
-        .confidence(Confidence::Likely)
+        .confidence(if is_side { Confidence::Possible } else { Confidence::Likely })
         .shape("alone");
     for place in uses.awaited.iter().take(3) {
         finding = finding.related(*place, "awaited here");
@@ -290,11 +291,7 @@ fn belongs_to_interface(program: &Program, function: FunctionRef) -> bool {
         Type::External(path) => !matches!(program.models().kind(path), Some(ClassKind::DataModel)) && !is_bare(path),
         _ => true,
     };
-    let overridden = || {
-        let descendants = program.descendants.get(&class).into_iter().flatten();
-        descendants.into_iter().any(|descendant| program.own_method(*descendant, body.name).is_some())
-    };
-    program.has_unknown_base(class) || program.lineage(class).any(foreign) || overridden()
+    program.has_unknown_base(class) || program.lineage(class).any(foreign) || !overriding(program, function).is_empty()
 }
 
 /// Bases from the standard library that call no methods of their own accord.
@@ -381,7 +378,18 @@ fn prefix(ctx: &Context<'_>, text: ExprId) -> Option<Name> {
 
 fn is_needless_handler(ctx: &Context<'_>, handler: FunctionRef) -> bool {
     let program = ctx.program;
-    never_suspends(program, handler) && !needs_loop(program, handler) && !is_held_up(program, handler)
+    let is_needless = |function: FunctionRef| {
+        never_suspends(program, function) && !needs_loop(program, function) && !is_held_up(program, function)
+    };
+    is_needless(handler) && overriding(program, handler).into_iter().all(is_needless)
+}
+
+/// The methods of subclasses that override this one.
+fn overriding(program: &Program, method: FunctionRef) -> Vec<FunctionRef> {
+    let body = program.function(method);
+    let class = body.class.map(|class| ClassRef { file: method.file, id: class });
+    let descendants = class.and_then(|class| program.descendants.get(&class)).into_iter().flatten();
+    descendants.filter_map(|descendant| program.own_method(*descendant, body.name)).collect()
 }
 
 fn cascade(

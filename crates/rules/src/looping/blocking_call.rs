@@ -411,8 +411,10 @@ fn held_across_await(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Fi
 
 fn is_thread_lock(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> bool {
     let value = ctx.evaluator.eval(function, context);
+    let models = ctx.program.models();
     matches!(value, Type::ExternalInstance(path, _)
-        if matches!(ctx.program.models().kind(path), Some(ClassKind::ThreadLock | ClassKind::ThreadSemaphore)))
+        if matches!(models.kind(path), Some(ClassKind::ThreadLock | ClassKind::ThreadSemaphore))
+            && models.inherited(path, |class| class.reentrant.then_some(())).is_none())
 }
 
 fn held(ctx: &Context<'_>, function: FunctionId, lock: ExprId, operand: ExprId) -> Finding {

@@ -97,6 +97,7 @@ pub(super) fn is_mild_through_helpers(
 ) -> bool {
     match blocks {
         Blocks::Disk => !is_in_loop(ctx, function, site),
+        Blocks::Input => !serves_requests(ctx, function),
         Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
         Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
             let model = ctx.program.model_of(other.callee);
