@@ -116,7 +116,7 @@ fn guards(module: &Module, events: &[Event], site: ExprId, exits: &[ExprId]) -> 
             Event::EndLoop | Event::Handler(_) | Event::TryElse | Event::Finally => {
                 if let Some(Block::Other { start, in_handler }) = blocks.last_mut() {
                     facts.truncate(*start);
-                    *in_handler = matches!(event, Event::Handler(_));
+                    *in_handler = matches!(event, Event::Handler(caught) if !asks_by_exception(module, *caught));
                 }
             }
             Event::EndLoopElse | Event::EndTry | Event::EndDefer => {
@@ -138,6 +138,21 @@ fn guards(module: &Module, events: &[Event], site: ExprId, exits: &[ExprId]) -> 
         }
     }
     Reached::Unknown
+}
+
+/// `try: ip = ip_address(host)`, `except ValueError: …`: the handler is the other answer to a question, not a last resort.
+fn asks_by_exception(module: &Module, caught: Option<ExprId>) -> bool {
+    let is_answer = |expr: ExprId| match module.expr(expr) {
+        Expr::Name(name, _) => matches!(
+            name.as_str(),
+            "ValueError" | "KeyError" | "IndexError" | "LookupError" | "TypeError" | "AttributeError" | "StopIteration"
+        ),
+        _ => false,
+    };
+    caught.is_some_and(|caught| match module.expr(caught) {
+        Expr::Tuple(list) => module.list(list).iter().all(|one| is_answer(*one)),
+        _ => is_answer(caught),
+    })
 }
 
 fn leave(blocks: &mut [Block]) {
