@@ -103,6 +103,8 @@
 //! - Tasks that are returned, yielded, or handed to a callee that keeps, awaits or cancels them; wrappers of the
 //!   program or of a framework that keep what they start.
 //! - Tasks awaited directly or through `gather`, `wait`, `as_completed`, `wait_for`, `shield`.
+//! - A future of `run_coroutine_threadsafe` whose coroutine lets no error out, or to which a done-callback is given: the
+//!   other loop holds the task, and there is no outcome to be lost.
 //! - A task bound to a local name that stays alive in a function that does not return before the loop ends
 //!   (`asyncio.Event().wait()`, a server's accept loop).
 //!

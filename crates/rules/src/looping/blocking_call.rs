@@ -113,8 +113,14 @@
 //! - Code that runs before the loop starts: module level, `main`, commands.
 //! - Paths that only plain code reaches.
 //! - Waits that cannot wait: `.result()` of a future that is known to be done, `acquire(blocking=False)`, `get_nowait`.
-//! - Short reads of small local files are `possible`, except on a path run for each request or item, where they are a
-//!   warning. Loops that compute are `possible`.
+//! - Chains that this caller cannot take: the call's own arguments, or the defaults that it leaves, bar the way.
+//! - Archives and tables over a file in memory, datagram sockets, processes that have been killed, what stands after
+//!   `sys.exit()` or `os._exit()`.
+//! - `possible`, shown with `--strict`: short work on local files, except in a handler itself, in a loop, or where bytes
+//!   that somebody brings are stored; questions to sqlite; `join` of a thread that was started elsewhere; `input()` where
+//!   nothing is served; what a variable of the environment or a parameter's default leaves off; filling a field once;
+//!   handlers of last resort; modules of a command line; a loop that a plain function starts for one job. Loops that
+//!   compute.
 //!
 //! ## Symptoms
 //! - `Executing <Task finished name='…' coro=<…() done, defined at …> … took … seconds`: asyncio's debug mode; the
