@@ -152,7 +152,8 @@ impl Builder<'_, '_> {
             let given = self.evaluator.result(callee, None);
             is_async || self.evaluator.awaitable(given) != Answer::No
         };
-        let iterates = matches!(role, Role::Iterated | Role::Unpacked | Role::Argument);
+        let iterates =
+            matches!(role, Role::Iterated | Role::Unpacked) || role == Role::Argument && self.is_taken_apart(call);
         let linked = self.evaluator.linked;
         let mut position = 0;
         self.edges.retain(|edge| {
@@ -164,6 +165,19 @@ impl Builder<'_, '_> {
             let is_lazy = body.is_generator && !body.is_async && !matches!(callee, Type::MadeContext(..));
             (body.is_async || !may_be_awaitable) && (iterates || !is_lazy)
         });
+    }
+
+    /// The call's result is given to a function of the language itself, which goes through it there: `list(rows())`. Others may
+    /// pass it on, to a thread for instance.
+    fn is_taken_apart(&self, call: ExprId) -> bool {
+        let module = self.evaluator.module;
+        let Some(Expr::Call(taker, _)) = module.parent(call).map(|parent| module.expr(parent)) else { return false };
+        let takers = self.evaluator.eval(self.function, taker);
+        takers.members().iter().any(|taker| match taker {
+            Type::External(path) => path.first_segment() == "builtins",
+            Type::ExternalMethod(class, ..) => class.first_segment() == "builtins",
+            _ => false,
+        })
     }
 
     /// What calling a value runs.

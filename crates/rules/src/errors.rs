@@ -11,6 +11,14 @@ pub(crate) fn are_contained(program: &Program, function: FunctionRef) -> bool {
     contained(program, function, &mut Vec::new())
 }
 
+/// It does all its work in one step, which nothing can cut short, and handles what may fail in it.
+pub(crate) fn is_one_safe_step(program: &Program, function: FunctionRef) -> bool {
+    let events = &program.function(function).events;
+    let suspends = events.iter().any(|event| matches!(event, Event::Suspend(..)));
+    let handles = events.iter().any(|event| matches!(event, Event::Handler(_)));
+    program.function(function).is_async && !suspends && handles && are_contained(program, function)
+}
+
 fn contained(program: &Program, function: FunctionRef, seen: &mut Vec<FunctionRef>) -> bool {
     // Functions that await each other contain their errors when nothing else in them fails.
     const MOST_SEEN: usize = 60;

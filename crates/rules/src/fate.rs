@@ -504,6 +504,20 @@ pub(crate) fn is_also_stored_elsewhere(ctx: &Context<'_>, function: FunctionId, 
     ctx.module.function(function).events.iter().any(stores)
 }
 
+/// The function asks of what it calls here whether it is a coroutine function: it knows what comes back.
+pub(crate) fn is_callee_inspected(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let sites = ctx.program.sites(ctx.function_ref(function));
+    let mut asked = sites.iter().flat_map(|site| ctx.evaluator.args(site.call)).map(|arg| arg.value);
+    let is_path = |expr: ExprId| matches!(ctx.module.expr(expr), Expr::Name(..) | Expr::Attr(..));
+    is_path(callee)
+        && asked.any(|asked| {
+            is_path(asked)
+                && is_inspected(ctx, asked)
+                && ctx.program.path_text(ctx.file, asked) == ctx.program.path_text(ctx.file, callee)
+        })
+}
+
 /// Looked at by something that tells awaitables from values.
 pub(crate) fn is_inspected(ctx: &Context<'_>, read: ExprId) -> bool {
     let Some(call) = ctx.module.parent(read) else { return false };

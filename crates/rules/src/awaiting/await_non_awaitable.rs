@@ -163,7 +163,7 @@ fn awaited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<F
             format!("`{name}()` gives an asynchronous generator, which cannot be awaited: it raises TypeError");
         return Some(finding(ctx, function, operand, message, "iterate it: `async for item in …`"));
     }
-    if ctx.evaluator.awaitable(value) != Answer::No {
+    if ctx.evaluator.awaitable(value) != Answer::No || crate::fate::is_callee_inspected(ctx, function, operand) {
         return None;
     }
     match ctx.module.expr(operand) {

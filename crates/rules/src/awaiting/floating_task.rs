@@ -131,7 +131,7 @@
 //! `cancel/orphaned-losers`.
 
 use crate::context::Context;
-use crate::errors::{are_contained, does_not_fail};
+use crate::errors::{are_contained, does_not_fail, is_one_safe_step};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
@@ -208,7 +208,7 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
             return None;
         }
         return match model.spawns {
-            Some(Spawns::Task) if !model.keeps => Some(Started::Task),
+            Some(Spawns::Task) if !model.keeps && !ends_at_once(ctx, function, site) => Some(Started::Task),
             None if model.joins.is_some() && !model.is_async && model.blocks.is_none() => Some(Started::Gathering),
             Some(Spawns::OtherLoop) if !model.keeps && !handles_its_errors(ctx, function, site) => {
                 Some(Started::OnOtherLoop)
@@ -220,6 +220,12 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
         Type::Function(target) | Type::Method(target, _) if hands_out_its_task(ctx, target) => Some(Started::Task),
         _ => None,
     }
+}
+
+/// The task is over after its first step, and its errors are seen there.
+fn ends_at_once(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+        if is_one_safe_step(ctx.program, target))
 }
 
 /// The callee of the call that makes the coroutine.

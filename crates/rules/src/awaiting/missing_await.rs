@@ -208,6 +208,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         || is_decoration(ctx, function, site)
         || is_plainly_overridden(ctx, site.callee)
         || is_handed_back(ctx, function, site, value)
+        || crate::fate::is_callee_inspected(ctx, function, site.call)
         || is_expected_to_fail(ctx, function, site.call)
         || is_given_from_outside(ctx, site.call)
     {
@@ -241,8 +242,21 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         _ => return None,
     };
     let finding = describe(ctx, function, site, value, happens, misuse);
-    let sure = if cannot_be_made(ctx, function, site.call) { Confidence::Possible } else { Confidence::Certain };
-    Some(finding.at_most(sure))
+    let is_doubtful = cannot_be_made(ctx, function, site.call) || runs_at_the_call(ctx, site.callee);
+    Some(finding.at_most(if is_doubtful { Confidence::Possible } else { Confidence::Certain }))
+}
+
+/// A plain function that is declared to give something to await, and gives no coroutine as far as can be seen: a future, say,
+/// whose work goes on by itself.
+fn runs_at_the_call(ctx: &Context<'_>, callee: Type) -> bool {
+    let (Type::Function(target) | Type::Method(target, _)) = callee else { return false };
+    let body = ctx.program.function(target);
+    let theirs = ctx.program.evaluator(target.file);
+    let is_coroutine = |value: &ExprId| {
+        let value = theirs.eval(target.id, *value);
+        value.members().iter().any(|member| matches!(member, Type::Coroutine(_)))
+    };
+    !body.is_async && body.decorators.is_empty() && !body.return_values.iter().any(is_coroutine)
 }
 
 /// The receiver is made in this function by a call that lacks an argument which its class demands: that call raises first, as
@@ -310,7 +324,7 @@ fn is_handed_back(ctx: &Context<'_>, function: FunctionId, site: &Site, value: T
     !ctx.program.function(target).is_async && given()
 }
 
-/// The callee is a declaration without a body, and a plain function implements it.
+/// The callee is a declaration without a body, and a plain function or a generator implements it.
 fn is_plainly_overridden(ctx: &Context<'_>, callee: Type) -> bool {
     let Type::Method(target, _) = callee else { return false };
     let body = ctx.program.function(target);
@@ -318,7 +332,10 @@ fn is_plainly_overridden(ctx: &Context<'_>, callee: Type) -> bool {
     let class = racewalk_link::ClassRef { file: target.file, id: class };
     let descendants = ctx.program.descendants.get(&class).into_iter().flatten();
     descendants.into_iter().any(|descendant| {
-        ctx.program.own_method(*descendant, body.name).is_some_and(|method| !ctx.program.function(method).is_async)
+        ctx.program.own_method(*descendant, body.name).is_some_and(|method| {
+            let overriding = ctx.program.function(method);
+            !overriding.is_async || overriding.is_generator
+        })
     })
 }
 
