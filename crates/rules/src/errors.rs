@@ -13,10 +13,27 @@ pub(crate) fn are_contained(program: &Program, function: FunctionRef) -> bool {
 
 /// It does all its work in one step, which nothing can cut short, and handles what may fail in it.
 pub(crate) fn is_one_safe_step(program: &Program, function: FunctionRef) -> bool {
-    let events = &program.function(function).events;
-    let suspends = events.iter().any(|event| matches!(event, Event::Suspend(..)));
-    let handles = events.iter().any(|event| matches!(event, Event::Handler(_)));
-    program.function(function).is_async && !suspends && handles && are_contained(program, function)
+    let handles = program.function(function).events.iter().any(|event| matches!(event, Event::Handler(_)));
+    handles && never_suspends(program, function, 4) && are_contained(program, function)
+}
+
+/// The coroutine function goes through in one step: all that it awaits does, too.
+fn never_suspends(program: &Program, function: FunctionRef, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let goes_through = |operand: ExprId| {
+        let site = program.sites(function).iter().find(|site| site.call == operand);
+        let mut targets = program.edges(function).iter().filter(|edge| edge.site == operand).peekable();
+        site.is_some_and(|site| matches!(site.callee, Type::Function(_) | Type::Method(..)))
+            && targets.peek().is_some()
+            && targets.all(|edge| never_suspends(program, edge.target, depth))
+    };
+    let body = program.function(function);
+    body.is_async
+        && body.events.iter().all(|event| match *event {
+            Event::Suspend(SuspendKind::Await, operand) => goes_through(operand),
+            Event::Suspend(..) => false,
+            _ => true,
+        })
 }
 
 fn contained(program: &Program, function: FunctionRef, seen: &mut Vec<FunctionRef>) -> bool {

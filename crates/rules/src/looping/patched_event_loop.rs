@@ -95,6 +95,7 @@
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
+use racewalk_ir::{FunctionId, Role};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -125,13 +126,24 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
                 // The only task of a command may do so; another program that imports the module would not want it.
                 let is_command = crate::looping::is_command_module(ctx.module.name.as_str());
                 let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
-                    .confidence(if is_command { Confidence::Possible } else { Confidence::Certain })
+                    .confidence(if is_command || asks_for_notebook(ctx, function) {
+                        Confidence::Possible
+                    } else {
+                        Confidence::Certain
+                    })
                     .help("await the coroutine from async code, and keep one `asyncio.run` at the program's entry")
                     .shape(callee);
                 ctx.report(function, finding, found);
             }
         }
     }
+}
+
+/// The function asks whether it runs in a notebook, by the name of what it asks.
+fn asks_for_notebook(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let sites = ctx.program.sites(ctx.function_ref(function)).iter();
+    let conditions = sites.filter(|site| matches!(ctx.module.role(site.call), Role::Condition | Role::Tested));
+    conditions.into_iter().any(|site| is_for_notebooks(&ctx.program.callee_text(ctx.file, site.call)))
 }
 
 /// A module that is there for notebooks, by its name.
