@@ -166,7 +166,8 @@ fn alone(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
         "make it a plain `def` and take the `await` from {}",
         if callers == 1 { "its call" } else { "its calls" }
     );
-    let is_side = crate::looping::is_side_module(ctx.module.name.as_str());
+    let is_side = crate::looping::is_side_module(ctx.module.name.as_str())
+        || is_exported(ctx.program, ctx.function_ref(function));
     let mut finding = Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message)
         .help(help)
         .confidence(if is_side { Confidence::Possible } else { Confidence::Likely })
@@ -175,6 +176,15 @@ fn alone(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
         finding = finding.related(*place, "awaited here");
     }
     ctx.report(function, finding, found);
+}
+
+/// Some module lists the function, or its class, among what it offers to others: they await it where we do not look.
+fn is_exported(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    let module = program.module(function.file);
+    let name = body.class.map_or(body.name, |class| module.class(class).name);
+    let mut lists = program.modules().iter().filter_map(|module| module.exports.as_ref());
+    !body.name.as_str().starts_with('_') && lists.any(|names| names.contains(&name))
 }
 
 /// Nothing in the function gives way to another task, and it is declared async all the same.
