@@ -241,6 +241,16 @@ impl Program {
         self.module(class.file).class(class.id)
     }
 
+    /// The dotted path of a function within its module; see [`Module::qualified`].
+    pub fn qualified(&self, function: FunctionRef) -> String {
+        self.module(function.file).qualified(function.id)
+    }
+
+    /// The dotted path of a class within its module.
+    pub fn qualified_class(&self, class: ClassRef) -> String {
+        self.module(class.file).qualified(self.class(class).body)
+    }
+
     /// The bases of a class, itself first: classes of the program and paths outside it.
     pub fn lineage(&self, class: ClassRef) -> impl Iterator<Item = Type> + '_ {
         self.linked.slots[class.file.index()].classes[class.id.index()].lineage.iter().map(|(base, _)| *base)
