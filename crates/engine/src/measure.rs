@@ -99,7 +99,7 @@ fn kind(program: &Program, value: Type) -> String {
     match value {
         Type::None => "no value".to_owned(),
         Type::Plain => "a plain value".to_owned(),
-        Type::Instance(class, _) => format!("an instance of {}", program.class(class).qualified),
+        Type::Instance(class, _) => format!("an instance of {}", program.qualified_class(class)),
         Type::ExternalInstance(path, _) => format!("an instance of {path}"),
         Type::Union(_) => "one of several".to_owned(),
         Type::Function(_) | Type::Method(..) | Type::ExternalMethod(..) => "a function".to_owned(),

@@ -169,8 +169,6 @@ pub struct Field {
 pub struct Function {
     /// Its own name; empty for a module, `<lambda>` for a lambda.
     pub name: Name,
-    /// Dotted path within the module.
-    pub qualified: Name,
     /// What it belongs to.
     pub kind: FunctionKind,
     /// Declared asynchronous: a call gives a coroutine (or an asynchronous generator).
@@ -248,8 +246,6 @@ impl Function {
 pub struct Class {
     /// Its own name.
     pub name: Name,
-    /// Dotted path within the module.
-    pub qualified: Name,
     /// Its body.
     pub body: FunctionId,
     /// Base classes, type arguments included.
@@ -395,6 +391,20 @@ impl Module {
     /// The function.
     pub fn function(&self, id: FunctionId) -> &Function {
         &self.functions[id.index()]
+    }
+
+    /// The dotted path of a function within the module, as messages name it; of the module's own body, the module's
+    /// path. Made when it is asked for: few are.
+    pub fn qualified(&self, id: FunctionId) -> String {
+        let function = self.function(id);
+        let Some(parent) = function.parent else { return self.name.to_string() };
+        match self.function(parent).kind {
+            FunctionKind::Module => function.name.to_string(),
+            FunctionKind::ClassBody => format!("{}.{}", self.qualified(parent), function.name),
+            FunctionKind::Function | FunctionKind::Lambda => {
+                format!("{}.<locals>.{}", self.qualified(parent), function.name)
+            }
+        }
     }
 
     /// The class.

@@ -22,8 +22,27 @@ const BUCKETS: usize = 24;
 
 #[derive(Default)]
 struct Shard {
-    ids: Mutex<FxHashMap<&'static str, u32>>,
+    /// Numbers by the hash of the text, or by the next free one after it where another text has the same.
+    ids: Mutex<FxHashMap<u64, u32>>,
     texts: Texts,
+}
+
+impl Shard {
+    fn interned(&self, text: &str, hash: u64) -> (&'static str, u32) {
+        let mut ids = self.ids.lock().expect("no thread panics while it holds a name table");
+        let mut key = hash;
+        while let Some(number) = ids.get(&key) {
+            match self.texts.get(*number as usize) {
+                Some(known) if known == text => return (known, *number),
+                _ => key = key.wrapping_add(1),
+            }
+        }
+        let number = ids.len() as u32;
+        let text: &'static str = Box::leak(text.into());
+        self.texts.insert(number as usize, text);
+        ids.insert(key, number);
+        (text, number)
+    }
 }
 
 /// Texts by number, which never move: read without a lock.
@@ -58,11 +77,11 @@ struct Seen {
 }
 
 /// How many names a thread remembers.
-const REMEMBERED: usize = 4096;
+const REMEMBERED: usize = 16_384;
 
 impl Default for Seen {
     fn default() -> Self {
-        let names = vec![("", Name::interned("", hash(""))); REMEMBERED].into_boxed_slice();
+        let names = vec![Name::interned("", hash("")); REMEMBERED].into_boxed_slice();
         Self { names, joined: FxHashMap::default() }
     }
 }
@@ -72,8 +91,7 @@ impl Seen {
         let hash = hash(text);
         let last = &mut self.names[(hash >> 40) as usize % REMEMBERED];
         if last.0 != text {
-            let name = Name::interned(text, hash);
-            *last = (name.as_str(), name);
+            *last = Name::interned(text, hash);
         }
         last.1
     }
@@ -93,18 +111,10 @@ impl Name {
         SEEN.with_borrow_mut(|seen| seen.name(text))
     }
 
-    fn interned(text: &str, hash: u64) -> Self {
+    fn interned(text: &str, hash: u64) -> (&'static str, Self) {
         let index = (hash >> 32) as usize % SHARDS;
-        let shard = &TABLE[index];
-        let mut ids = shard.ids.lock().expect("no thread panics while it holds a name table");
-        let number = ids.get(text).copied().unwrap_or_else(|| {
-            let number = ids.len() as u32;
-            let text: &'static str = Box::leak(text.into());
-            shard.texts.insert(number as usize, text);
-            ids.insert(text, number);
-            number
-        });
-        Name(number * SHARDS as u32 + index as u32)
+        let (text, number) = TABLE[index].interned(text, hash);
+        (text, Name(number * SHARDS as u32 + index as u32))
     }
 
     /// The string.

@@ -100,7 +100,7 @@ fn hook(program: &Program, function: FunctionRef) -> Option<EntryPoint> {
             named.or_else(|| class.all_hooks.as_ref().filter(|_| is_public)).cloned()
         })
     })?;
-    Some(EntryPoint { entry, label: body.qualified.to_string() })
+    Some(EntryPoint { entry, label: program.qualified(function) })
 }
 
 /// Handlers that are passed as arguments.
@@ -122,7 +122,7 @@ fn registered(
                     | Type::MadeAsync(target)
                     | Type::MadeSync(target) = handler
                     {
-                        let label = program.function(*target).qualified.to_string();
+                        let label = program.qualified(*target);
                         found.push((*target, EntryPoint { entry: entry.clone(), label }));
                     }
                 }
@@ -150,7 +150,7 @@ fn injected(
             for position in &entry.handlers {
                 let Some(value) = handed(evaluator, *member, position) else { continue };
                 if let Type::Function(target) | Type::Method(target, _) = evaluator.eval(outside, value) {
-                    let label = program.function(target).qualified.to_string();
+                    let label = program.qualified(target);
                     found.push((target, EntryPoint { entry: entry.clone(), label }));
                 }
             }

@@ -437,8 +437,8 @@ impl Program {
             | Type::Method(function, _)
             | Type::MadeAsync(function)
             | Type::MadeSync(function)
-            | Type::MadeContext(function, _) => Some(self.function(function).qualified.to_string()),
-            Type::Class(class) => Some(self.class(class).qualified.to_string()),
+            | Type::MadeContext(function, _) => Some(self.qualified(function)),
+            Type::Class(class) => Some(self.qualified_class(class)),
             Type::Partial(inner) => self.callee_name(inner.get()),
             _ => None,
         }

@@ -56,10 +56,20 @@ pub(crate) struct Linked {
 impl Linked {
     /// Runs a pass over all files in parallel. What it finds out about bindings is there for the next one.
     pub fn pass<T: Send>(&mut self, work: impl Fn(&Evaluator<'_>) -> T + Sync) -> Vec<T> {
+        self.pass_over(|_| true, work)
+    }
+
+    /// Runs a pass over these files.
+    pub fn pass_over<T: Send>(
+        &mut self,
+        wanted: impl Fn(FileId) -> bool + Sync,
+        work: impl Fn(&Evaluator<'_>) -> T + Sync,
+    ) -> Vec<T> {
         let mut known = std::mem::take(&mut self.known);
         let linked = &*self;
-        let files = known.par_iter_mut().enumerate();
-        let done = files.map(|(file, known)| Evaluator::pass(linked, FileId(file as u32), known, &work)).collect();
+        let files = known.iter_mut().enumerate().map(|(file, known)| (FileId(file as u32), known));
+        let files: Vec<_> = files.filter(|(file, _)| wanted(*file)).collect();
+        let done = files.into_par_iter().map(|(file, known)| Evaluator::pass(linked, file, known, &work)).collect();
         self.known = known;
         done
     }
@@ -121,8 +131,10 @@ pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings:
 fn settle(linked: &mut Linked) {
     let mut open: Vec<Vec<SlotId>> = linked.slots.par_iter().map(FileSlots::unsettled).collect();
     for _ in 0..ROUNDS {
-        let found = linked.pass(|evaluator| round(evaluator, &open[evaluator.file.index()]));
-        for ((slots, open), found) in linked.slots.iter_mut().zip(&mut open).zip(found) {
+        let is_open = |file: FileId| !open[file.index()].is_empty();
+        let found = linked.pass_over(is_open, |evaluator| round(evaluator, &open[evaluator.file.index()]));
+        let files = linked.slots.iter_mut().zip(&mut open).filter(|(_, open)| !open.is_empty());
+        for ((slots, open), found) in files.zip(found) {
             let mut found = found.into_iter();
             open.retain(|id| {
                 let slot = found.next().expect("a round evaluates every open slot");
@@ -239,6 +251,16 @@ impl Program {
     /// The class.
     pub fn class(&self, class: ClassRef) -> &racewalk_ir::Class {
         self.module(class.file).class(class.id)
+    }
+
+    /// The dotted path of a function within its module; see [`Module::qualified`].
+    pub fn qualified(&self, function: FunctionRef) -> String {
+        self.module(function.file).qualified(function.id)
+    }
+
+    /// The dotted path of a class within its module.
+    pub fn qualified_class(&self, class: ClassRef) -> String {
+        self.module(class.file).qualified(self.class(class).body)
     }
 
     /// The bases of a class, itself first: classes of the program and paths outside it.

@@ -1,7 +1,7 @@
 //! Room to lower into, used again for file after file: what is kept of a file is then as large as it must be, and nothing
 //! has to grow.
 
-use racewalk_ir::{Arg, Binding, BindingId, Expr, ExprId, Module, Role, Span};
+use racewalk_ir::{Arg, Binding, BindingId, Expr, ExprId, Function, Module, Role, Span};
 use std::cell::RefCell;
 
 thread_local! {
@@ -19,6 +19,7 @@ pub(crate) struct Arenas {
     lists: Vec<ExprId>,
     args: Vec<Arg>,
     calls: Vec<(u32, u32)>,
+    functions: Vec<Function>,
     bindings: Vec<Binding>,
     def_lists: Vec<BindingId>,
 }
@@ -42,6 +43,7 @@ impl Arenas {
         exchange.run(&mut module.lists, &mut self.lists);
         exchange.run(&mut module.args, &mut self.args);
         exchange.run(&mut module.calls, &mut self.calls);
+        exchange.run(&mut module.functions, &mut self.functions);
         exchange.run(&mut module.bindings, &mut self.bindings);
         exchange.run(&mut module.def_lists, &mut self.def_lists);
     }
@@ -49,13 +51,13 @@ impl Arenas {
 
 /// What to do with a table of the module and the room for it.
 trait Exchange {
-    fn run<T: Copy>(&self, table: &mut Vec<T>, room: &mut Vec<T>);
+    fn run<T>(&self, table: &mut Vec<T>, room: &mut Vec<T>);
 }
 
 struct Lend;
 
 impl Exchange for Lend {
-    fn run<T: Copy>(&self, table: &mut Vec<T>, room: &mut Vec<T>) {
+    fn run<T>(&self, table: &mut Vec<T>, room: &mut Vec<T>) {
         std::mem::swap(table, room);
     }
 }
@@ -63,8 +65,8 @@ impl Exchange for Lend {
 struct TakeBack;
 
 impl Exchange for TakeBack {
-    fn run<T: Copy>(&self, table: &mut Vec<T>, room: &mut Vec<T>) {
-        *room = std::mem::replace(table, table.to_vec());
-        room.clear();
+    fn run<T>(&self, table: &mut Vec<T>, room: &mut Vec<T>) {
+        std::mem::swap(table, room);
+        *table = room.split_off(0);
     }
 }

@@ -359,7 +359,7 @@ impl Lowerer {
             params,
             span: at,
             name_span: Span::new(at.start, at.start),
-            ..blank(Name::new("<lambda>"), self.qualified("<lambda>"), FunctionKind::Lambda)
+            ..blank(Name::new("<lambda>"), FunctionKind::Lambda)
         };
         let id = self.open(function, None);
         self.bind_params();

@@ -2,7 +2,7 @@
 
 use racewalk_ir::{
     Arg, Binding, BindingId, BindingKind, CallId, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind,
-    ListId, Literal, Module, Name, Role, Span, Stub, SymbolId, SymbolIndex,
+    ListId, Literal, Module, Name, Role, Span, Stub, Symbol, SymbolId, SymbolIndex,
 };
 use ruff_python_ast as ast;
 
@@ -29,8 +29,15 @@ pub(crate) struct Lowerer {
     /// While a string annotation is lowered: the span that stands for all of it.
     pub fixed_span: Option<Span>,
     pub depth: u32,
-    /// Room for events, of bodies that have ended.
-    spare: Vec<Vec<Event>>,
+    /// Room of bodies that have ended.
+    spare: Vec<Room>,
+}
+
+/// Room for what a body has an unknown number of: what is kept of a body is then as large as it must be.
+#[derive(Default)]
+struct Room {
+    events: Vec<Event>,
+    symbols: Vec<Symbol>,
 }
 
 impl Lowerer {
@@ -48,8 +55,7 @@ impl Lowerer {
 
     /// Lowers the module's statements.
     pub fn module(mut self, suite: &[ast::Stmt], length: u32) -> Module {
-        let name = self.module.name;
-        let body = Function { span: Span::new(0, length), ..blank(Name::new(""), name, FunctionKind::Module) };
+        let body = Function { span: Span::new(0, length), ..blank(Name::new(""), FunctionKind::Module) };
         let function = self.open(body, None);
         self.suite(suite);
         self.close(function);
@@ -57,10 +63,11 @@ impl Lowerer {
     }
 
     /// Adds a function to the module and makes it the current body.
-    pub fn open(&mut self, function: Function, receiver: Option<(Name, ClassId)>) -> FunctionId {
+    pub fn open(&mut self, mut function: Function, receiver: Option<(Name, ClassId)>) -> FunctionId {
         let id = FunctionId(self.module.functions.len() as u32);
+        let Room { events, symbols } = self.spare.pop().unwrap_or_default();
+        function.symbols = symbols;
         self.module.functions.push(function);
-        let events = self.spare.pop().unwrap_or_default();
         self.bodies.push(Body {
             function: id,
             events,
@@ -74,10 +81,11 @@ impl Lowerer {
     pub fn close(&mut self, function: FunctionId) {
         let body = self.bodies.pop().expect("every opened body is closed once");
         debug_assert_eq!(body.function, function);
-        let mut events = body.events;
-        self.module.functions[function.index()].events = events.to_vec();
-        events.clear();
-        self.spare.push(events);
+        let ended = &mut self.module.functions[function.index()];
+        let mut room = Room { events: body.events, symbols: std::mem::take(&mut ended.symbols) };
+        ended.events = room.events.split_off(0);
+        ended.symbols = room.symbols.split_off(0);
+        self.spare.push(room);
     }
 
     pub fn current(&self) -> FunctionId {
@@ -201,23 +209,12 @@ impl Lowerer {
         let is_short = text.len() <= LONGEST_INTERNED && !text.contains([' ', '\n']);
         if is_short { Literal::Str(Name::new(text)) } else { Literal::Text }
     }
-
-    /// The dotted path of something named `name` defined in the current body.
-    pub fn qualified(&self, name: &str) -> Name {
-        let outer = self.module.function(self.current());
-        match outer.kind {
-            FunctionKind::Module => Name::new(name),
-            FunctionKind::ClassBody => Name::new(&format!("{}.{name}", outer.qualified)),
-            FunctionKind::Function | FunctionKind::Lambda => Name::new(&format!("{}.<locals>.{name}", outer.qualified)),
-        }
-    }
 }
 
 /// A function with nothing in it.
-pub(crate) fn blank(name: Name, qualified: Name, kind: FunctionKind) -> Function {
+pub(crate) fn blank(name: Name, kind: FunctionKind) -> Function {
     Function {
         name,
-        qualified,
         kind,
         is_async: false,
         is_generator: false,

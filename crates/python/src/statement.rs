@@ -332,7 +332,7 @@ impl Lowerer {
             stub: stub(&def.body),
             span: span(def.range),
             name_span: span(def.name.range),
-            ..blank(name, self.qualified(&def.name), FunctionKind::Function)
+            ..blank(name, FunctionKind::Function)
         };
         let id = self.open(function, receiver);
         // A function's body does not see the comprehension's variables by their inner names: it is no part of one.
@@ -426,18 +426,16 @@ impl Lowerer {
             }
         }
         let name = Name::new(&def.name);
-        let qualified = self.qualified(&def.name);
         let class = ClassId(self.module.classes.len() as u32);
         let body = Function {
             parent: Some(self.current()),
             class: Some(class),
             span: span(def.range),
             name_span: span(def.name.range),
-            ..blank(name, qualified, FunctionKind::ClassBody)
+            ..blank(name, FunctionKind::ClassBody)
         };
         self.module.classes.push(Class {
             name,
-            qualified,
             body: racewalk_ir::FunctionId(self.module.functions.len() as u32),
             bases,
             arguments,

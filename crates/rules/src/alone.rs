@@ -87,8 +87,12 @@ fn first_awaited(program: &Program, function: FunctionRef) -> Option<ExprId> {
 /// By its names, nobody outside the program calls it: a nested function, or one below a name that begins with `_`.
 fn is_internal(program: &Program, function: FunctionRef) -> bool {
     let module = program.module(function.file).name;
-    let segments = module.as_str().split('.').chain(program.function(function).qualified.as_str().split('.'));
-    segments.into_iter().any(|segment| segment == "<locals>" || segment.starts_with('_') && !segment.starts_with("__"))
+    let qualified = program.qualified(function);
+    module
+        .as_str()
+        .split('.')
+        .chain(qualified.split('.'))
+        .any(|segment| segment == "<locals>" || segment.starts_with('_') && !segment.starts_with("__"))
 }
 
 /// Nothing that it gets to starts a task or runs several at once: the loop has this one piece of work.

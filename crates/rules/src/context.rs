@@ -303,6 +303,6 @@ pub(crate) fn symbol(module: &Module, id: FunctionId) -> String {
     let function = module.function(id);
     match function.kind {
         FunctionKind::Module => "<module>".to_owned(),
-        _ => function.qualified.as_str().replace(".<locals>.", "."),
+        _ => module.qualified(id).replace(".<locals>.", "."),
     }
 }

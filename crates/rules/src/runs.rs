@@ -317,7 +317,7 @@ pub(crate) fn is_test(program: &Program, function: FunctionRef) -> bool {
     let is_test_name = |name: &str| name.starts_with("test_") || name.ends_with("_test") || name == "conftest";
     let module = program.module(function.file).name.as_str();
     let in_tests = module.split('.').any(|part| is_test_name(part) || matches!(part, "test" | "tests" | "testing"));
-    in_tests || program.function(function).qualified.as_str().split('.').any(is_test_name)
+    in_tests || program.qualified(function).split('.').any(is_test_name)
 }
 
 /// How often plain functions are called.

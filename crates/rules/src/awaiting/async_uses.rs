@@ -72,10 +72,11 @@ impl AsyncUses {
 /// `getattr(self, f"handle_{kind}")`: the literal beginnings of names that are put together.
 fn prefixes(program: &Program) -> Vec<Name> {
     let mut found = FxHashSet::default();
+    let look_up = Type::External(Name::new("builtins.getattr"));
     for function in program.functions() {
         let module = program.module(function.file);
         for site in program.sites(function) {
-            if site.callee != Type::External(Name::new("builtins.getattr")) {
+            if site.callee != look_up {
                 continue;
             }
             let Expr::Call(_, args) = module.expr(site.call) else { continue };
@@ -93,14 +94,16 @@ fn prefixes(program: &Program) -> Vec<Name> {
 }
 
 fn common_names(program: &Program) -> FxHashSet<Name> {
-    let mut modules: FxHashMap<Name, FxHashSet<FileId>> = FxHashMap::default();
+    let mut given: Vec<(Name, FileId)> = Vec::new();
     for function in program.functions() {
         let body = program.function(function);
         if body.is_async && body.kind == FunctionKind::Function && !program.is_installed(function.file) {
-            modules.entry(body.name).or_default().insert(function.file);
+            given.push((body.name, function.file));
         }
     }
-    modules.into_iter().filter(|(_, files)| files.len() >= COMMON).map(|(name, _)| name).collect()
+    given.sort_unstable();
+    given.dedup();
+    given.chunk_by(|one, next| one.0 == next.0).filter(|files| files.len() >= COMMON).map(|files| files[0].0).collect()
 }
 
 fn in_file(program: &Program, file: FileId, names: &FxHashSet<Name>) -> Vec<(FunctionRef, Use)> {
@@ -130,8 +133,10 @@ fn in_file(program: &Program, file: FileId, names: &FxHashSet<Name>) -> Vec<(Fun
 
 /// A name or member that is no callee and no part of a longer path, called like a candidate.
 fn is_mention(module: &racewalk_ir::Module, expr: ExprId, candidates: &FxHashSet<Name>) -> bool {
-    let (Expr::Name(name, _) | Expr::Attr(_, name)) = module.expr(expr) else { return false };
-    candidates.contains(&name) && !matches!(module.role(expr), Role::Callee | Role::Receiver | Role::Container)
+    if matches!(module.role(expr), Role::Callee | Role::Receiver | Role::Container) {
+        return false;
+    }
+    matches!(module.expr(expr), Expr::Name(name, _) | Expr::Attr(_, name) if candidates.contains(&name))
 }
 
 fn target(value: &Type) -> Option<FunctionRef> {

@@ -224,7 +224,7 @@ fn awaited_call(
     Some(
         finding(ctx, function, operand, message, "call it without `await`")
             .related(place, "a plain `def`")
-            .shape(body.qualified.as_str()),
+            .shape(ctx.program.qualified(target)),
     )
 }
 

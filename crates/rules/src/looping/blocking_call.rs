@@ -343,7 +343,7 @@ fn describe(
             "`{called}` gets to `{blocker}`, which {why}: until it returns, nothing else on `{within}`'s event loop runs"
         ),
     };
-    let shape = format!("{}>{blocker}", ctx.program.function(sink.function).qualified);
+    let shape = format!("{}>{blocker}", ctx.program.qualified(sink.function));
     let mut finding = Finding::new(&RULE, ctx.place(site), within, message)
         .help(help(ctx, sink, blocks, through.is_some().then_some(called.as_str())))
         .shape(shape.clone());

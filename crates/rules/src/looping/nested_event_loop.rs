@@ -235,5 +235,5 @@ fn describe(ctx: &Context<'_>, function: FunctionId, site: ExprId, through: Opti
 }
 
 fn sink_name(ctx: &Context<'_>, sink: &Sink) -> String {
-    ctx.program.function(sink.function).qualified.to_string()
+    ctx.program.qualified(sink.function)
 }
