@@ -233,19 +233,9 @@ fn weighed<'p>(ctx: &Context<'p>, function: FunctionId, sink: &'p Sink) -> Optio
         || is_at_beginning(ctx, function, sink.site)
         || is_small(ctx, function, blocks, sink);
     let sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, true) };
-    (way != Way::Barred && !is_ready_for_more(ctx, function, sink)).then_some(Weighed { sink, blocks, sure })
-}
-
-/// A handler takes the error of a socket that does not block.
-fn is_ready_for_more(ctx: &Context<'_>, function: FunctionId, sink: &Sink) -> bool {
-    let handlers = scopes::handlers_around(ctx, function, |event| scopes::is_event_of(event, sink.site));
-    handlers.iter().filter_map(|handler| handler.caught).any(|caught| {
-        let named = |expr| matches!(ctx.module.expr(expr), Expr::Name(name, _) if name.as_str() == "BlockingIOError");
-        match ctx.module.expr(caught) {
-            Expr::Tuple(list) => ctx.module.list(list).iter().any(|member| named(*member)),
-            _ => named(caught),
-        }
-    })
+    // A socket that says so does not block.
+    let never_waits = scopes::is_caught_as(ctx, function, sink.site, "BlockingIOError");
+    (way != Way::Barred && !never_waits).then_some(Weighed { sink, blocks, sure })
 }
 
 /// `inner` is what `outer` is called on: `inner(…).outer(…)`.

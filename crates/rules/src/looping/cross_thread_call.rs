@@ -162,7 +162,8 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         let model = ctx.program.model_of(*callee)?;
         belongs_to_loop(*callee, model).then_some((*callee, model))
     })?;
-    if is_made_here(ctx, function, site.call) || is_ready_for_it(ctx, function, site.call) {
+    // A handler may take the error that a missing loop raises.
+    if is_made_here(ctx, function, site.call) || scopes::is_caught_as(ctx, function, site.call, "RuntimeError") {
         return None;
     }
     Some(describe(ctx, function, site.call, callee, model))
@@ -186,18 +187,6 @@ fn is_made_here(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
     let maker = ctx.evaluator.eval(function, maker);
     let is_class = matches!(maker, Type::External(path) if ctx.program.models().class(path).is_some());
     is_class || ctx.program.model_of(maker).is_some_and(|model| model.spawns.is_some())
-}
-
-/// A handler catches the error that a missing loop raises.
-fn is_ready_for_it(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
-    let handlers = scopes::handlers_around(ctx, function, |event| scopes::is_event_of(event, call));
-    handlers.iter().filter_map(|handler| handler.caught).any(|caught| {
-        let named = |expr| matches!(ctx.module.expr(expr), Expr::Name(name, _) if name.as_str() == "RuntimeError");
-        match ctx.module.expr(caught) {
-            Expr::Tuple(list) => ctx.module.list(list).iter().any(|member| named(*member)),
-            _ => named(caught),
-        }
-    })
 }
 
 fn describe(ctx: &Context<'_>, function: FunctionId, call: ExprId, callee: Type, model: &Call) -> Finding {

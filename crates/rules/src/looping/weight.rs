@@ -40,7 +40,8 @@ pub(super) fn is_at_beginning(ctx: &Context<'_>, function: FunctionId, site: Exp
 pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
     match blocks {
         Blocks::File => {
-            let matters = is_in_loop(ctx, function, sink.site) || is_handler(ctx, function);
+            let is_repeated = || is_in_loop(ctx, function, sink.site) && serves_requests(ctx, function);
+            let matters = is_handler(ctx, function) || is_repeated();
             let is_work = matters && is_more_than_opened(ctx, function, sink.site);
             !is_work && !stores_bytes(ctx, function, sink.site)
         }
