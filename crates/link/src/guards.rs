@@ -7,7 +7,10 @@ use crate::Program;
 use crate::types::{FunctionRef, Type};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind};
 use racewalk_models::{ClassKind, Ends};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A condition that holds, or does not, wherever control gets to the guarded expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,86 +61,145 @@ pub enum Way {
     Clear,
 }
 
-/// How a function gets to an expression.
-enum Reached {
-    /// When these hold; in a handler or not.
-    Under { facts: Vec<Guard>, in_handler: bool },
-    /// The process has ended before.
-    Never,
-    /// No event tells.
-    Unknown,
+/// How a function gets to each of its expressions, found in one pass over its events.
+#[derive(Debug, Default)]
+pub(crate) struct Guards {
+    /// Facts, each with the one that was known before it.
+    facts: Vec<(Guard, Option<u32>)>,
+    /// What holds where an expression is reached.
+    at: FxHashMap<ExprId, Place>,
+    /// The function's calls and what they call.
+    callees: FxHashMap<ExprId, Type>,
 }
 
-/// The guards of an expression. `exits` are the function's calls that end the process.
-fn guards(module: &Module, events: &[Event], site: ExprId, exits: &[ExprId]) -> Reached {
-    let mut facts: Vec<Guard> = Vec::new();
-    let mut dead_below: Option<usize> = None;
-    let mut blocks: Vec<Block> = Vec::new();
-    let whole = enclosing_place(module, site);
-    for event in events {
-        match *event {
-            Event::Call(at) | Event::ReadPlace(at) | Event::Enter(_, at) | Event::Loop(Some(at))
-                if at == site || whole.contains(&at) =>
-            {
-                if dead_below.is_some() {
-                    return Reached::Never;
-                }
-                let in_handler = blocks.iter().any(|block| matches!(block, Block::Other { in_handler: true, .. }));
-                return Reached::Under { facts, in_handler };
-            }
-            Event::Call(at) if exits.contains(&at) => {
-                dead_below.get_or_insert(blocks.len());
-                leave(&mut blocks);
-            }
-            Event::Branch(condition) => {
-                blocks.push(Block::Branch(Branch::new(facts.len(), condition)));
-                facts.extend(condition.map(|condition| Guard { condition, holds: true }));
-            }
-            Event::Arm(condition) => {
-                if let Some(Block::Branch(branch)) = blocks.last_mut() {
-                    facts.truncate(branch.start);
-                    branch.next(condition);
-                    facts.extend(branch.earlier.iter().map(|condition| Guard { condition: *condition, holds: false }));
-                    facts.extend(condition.map(|condition| Guard { condition, holds: true }));
-                }
-            }
-            Event::EndBranch(_) => {
-                if let Some(Block::Branch(branch)) = blocks.pop() {
-                    facts.truncate(branch.start);
-                    facts.extend(branch.afterwards());
-                }
-            }
-            Event::Return(_) | Event::Raise(_) | Event::Break | Event::Continue => {
-                leave(&mut blocks);
-            }
-            Event::Loop(_) | Event::Try | Event::Defer => {
-                blocks.push(Block::Other { start: facts.len(), in_handler: false });
-            }
-            Event::EndLoop | Event::Handler(_) | Event::TryElse | Event::Finally => {
-                if let Some(Block::Other { start, in_handler }) = blocks.last_mut() {
-                    facts.truncate(*start);
-                    *in_handler = matches!(event, Event::Handler(caught) if !asks_by_exception(module, *caught));
-                }
-            }
-            Event::EndLoopElse | Event::EndTry | Event::EndDefer => {
-                if let Some(Block::Other { start, .. }) = blocks.pop() {
-                    facts.truncate(start);
-                }
-            }
-            _ => {}
-        }
-        // What follows the end of the process in its own block never happens; the next arm or what is behind the block may.
-        let is_over = match event {
-            Event::Arm(_) | Event::Handler(_) | Event::TryElse | Event::Finally | Event::EndLoop => {
-                dead_below == Some(blocks.len())
-            }
-            _ => dead_below.is_some_and(|level| blocks.len() < level),
+/// What holds at an event.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The last fact.
+    fact: Option<u32>,
+    /// It stands in a handler of last resort.
+    in_handler: bool,
+    /// The process has ended before.
+    is_dead: bool,
+}
+
+impl Guards {
+    fn new(program: &Program, function: FunctionRef) -> Self {
+        let sites = program.sites(function);
+        let mut guards =
+            Self { callees: sites.iter().map(|site| (site.call, site.callee)).collect(), ..Self::default() };
+        let module = program.module(function.file);
+        let exits = guards.exits(program, module);
+        guards.walk(module, &program.function(function).events, &exits);
+        guards
+    }
+
+    /// The function's calls that end the process, by a signal to itself too.
+    fn exits(&self, program: &Program, module: &Module) -> FxHashSet<ExprId> {
+        let model = |call: &ExprId| program.model_of(*self.callees.get(call)?);
+        let is_own = |pid: ExprId| model(&pid).is_some_and(|model| model.own_process);
+        let ends = |call: &&ExprId| match model(call).and_then(|model| model.ends_process) {
+            Some(Ends::Own) => true,
+            Some(Ends::Named) => Arguments::of(module, **call).args.first().is_some_and(|pid| is_own(pid.value)),
+            None => false,
         };
-        if is_over {
-            dead_below = None;
+        self.callees.keys().filter(ends).copied().collect()
+    }
+
+    fn learn(&mut self, before: Option<u32>, guard: Guard) -> Option<u32> {
+        self.facts.push((guard, before));
+        Some(self.facts.len() as u32 - 1)
+    }
+
+    fn walk(&mut self, module: &Module, events: &[Event], exits: &FxHashSet<ExprId>) {
+        let mut fact: Option<u32> = None;
+        let mut dead_below: Option<usize> = None;
+        let mut handlers = 0;
+        let mut blocks: Vec<Block> = Vec::new();
+        for event in events {
+            if let Event::Call(at) | Event::ReadPlace(at) | Event::Enter(_, at) | Event::Loop(Some(at)) = *event {
+                let place = Place { fact, in_handler: handlers > 0, is_dead: dead_below.is_some() };
+                self.at.entry(at).or_insert(place);
+            }
+            match *event {
+                Event::Call(at) if exits.contains(&at) => {
+                    dead_below.get_or_insert(blocks.len());
+                    leave(&mut blocks);
+                }
+                Event::Branch(condition) => {
+                    blocks.push(Block::Branch(Branch::new(fact, condition)));
+                    if let Some(condition) = condition {
+                        fact = self.learn(fact, Guard { condition, holds: true });
+                    }
+                }
+                Event::Arm(condition) => {
+                    if let Some(Block::Branch(branch)) = blocks.last_mut() {
+                        branch.next(condition);
+                        fact = branch.start;
+                        let failed =
+                            branch.earlier.iter().map(|condition| Guard { condition: *condition, holds: false });
+                        let holds = condition.map(|condition| Guard { condition, holds: true });
+                        for guard in failed.chain(holds).collect::<SmallVec<[Guard; 4]>>() {
+                            fact = self.learn(fact, guard);
+                        }
+                    }
+                }
+                Event::EndBranch(_) => {
+                    if let Some(Block::Branch(branch)) = blocks.pop() {
+                        fact = branch.start;
+                        for guard in branch.afterwards() {
+                            fact = self.learn(fact, guard);
+                        }
+                    }
+                }
+                Event::Return(_) | Event::Raise(_) | Event::Break | Event::Continue => leave(&mut blocks),
+                Event::Loop(_) | Event::Try | Event::Defer => {
+                    blocks.push(Block::Other { start: fact, in_handler: false });
+                }
+                Event::EndLoop | Event::Handler(_) | Event::TryElse | Event::Finally => {
+                    if let Some(Block::Other { start, in_handler }) = blocks.last_mut() {
+                        fact = *start;
+                        handlers -= usize::from(*in_handler);
+                        *in_handler = matches!(event, Event::Handler(caught) if !asks_by_exception(module, *caught));
+                        handlers += usize::from(*in_handler);
+                    }
+                }
+                Event::EndLoopElse | Event::EndTry | Event::EndDefer => {
+                    if let Some(Block::Other { start, in_handler }) = blocks.pop() {
+                        fact = start;
+                        handlers -= usize::from(in_handler);
+                    }
+                }
+                _ => {}
+            }
+            // What follows the end of the process in its own block never happens; the next arm or what is behind the block may.
+            let is_over = match event {
+                Event::Arm(_) | Event::Handler(_) | Event::TryElse | Event::Finally | Event::EndLoop => {
+                    dead_below == Some(blocks.len())
+                }
+                _ => dead_below.is_some_and(|level| blocks.len() < level),
+            };
+            if is_over {
+                dead_below = None;
+            }
         }
     }
-    Reached::Unknown
+
+    /// What holds at an expression, if some event tells.
+    fn place(&self, module: &Module, site: ExprId) -> Option<Place> {
+        self.at
+            .get(&site)
+            .copied()
+            .or_else(|| enclosing_place(module, site).iter().find_map(|whole| self.at.get(whole).copied()))
+    }
+
+    /// The nearest facts of a place; past so many, more say nothing that somebody would have written for this expression.
+    fn facts(&self, place: Place) -> impl Iterator<Item = Guard> + '_ {
+        const MOST_FACTS: usize = 64;
+        let node = |at: u32| &self.facts[at as usize];
+        let all = std::iter::successors(place.fact, move |at| node(*at).1);
+        all.take(MOST_FACTS).map(move |at| node(at).0)
+    }
 }
 
 /// `try: ip = ip_address(host)`, `except ValueError: …`: the handler is the other answer to a question, not a last resort.
@@ -180,13 +242,13 @@ fn enclosing_place(module: &Module, site: ExprId) -> SmallVec<[ExprId; 4]> {
 /// What is open around an event.
 enum Block {
     Branch(Branch),
-    Other { start: usize, in_handler: bool },
+    Other { start: Option<u32>, in_handler: bool },
 }
 
 /// An open branch.
 struct Branch {
-    /// Facts before it.
-    start: usize,
+    /// The last fact before it.
+    start: Option<u32>,
     /// The condition of the arm that is open.
     arm: Option<ExprId>,
     /// The conditions of the arms before it.
@@ -200,7 +262,7 @@ struct Branch {
 }
 
 impl Branch {
-    fn new(start: usize, condition: Option<ExprId>) -> Self {
+    fn new(start: Option<u32>, condition: Option<ExprId>) -> Self {
         let (earlier, left) = (SmallVec::new(), SmallVec::new());
         Self { start, arm: condition, earlier, leaves: false, left, going_on: 0 }
     }
@@ -238,17 +300,23 @@ impl Branch {
 impl Program {
     /// Whether a function that is given this gets to the expression. A helper that does it to fill a field of its object
     /// when that is still empty does it once, or never where the object was made with the field filled.
-    pub(crate) fn way(&self, function: FunctionRef, frame: &Frame, site: ExprId, is_helper: bool) -> Way {
+    pub(crate) fn way(
+        &self,
+        known: &KnownGuards,
+        function: FunctionRef,
+        frame: &Frame,
+        site: ExprId,
+        is_helper: bool,
+    ) -> Way {
         let module = self.module(function.file);
-        let exits = self.exits(function);
-        let (guards, in_handler) = match guards(module, &self.function(function).events, site, &exits) {
-            Reached::Under { facts, in_handler } => (facts, in_handler),
-            Reached::Never => return Way::Barred,
-            Reached::Unknown => return Way::Clear,
-        };
-        let reader = Reader { program: self, module, function, frame };
-        let mut way = if in_handler { Way::Open } else { Way::Clear };
-        for guard in guards {
+        let guards = known.of(self, function);
+        let Some(place) = guards.place(module, site) else { return Way::Clear };
+        if place.is_dead {
+            return Way::Barred;
+        }
+        let reader = Reader { program: self, module, function, frame, callees: &guards.callees };
+        let mut way = if place.in_handler { Way::Open } else { Way::Clear };
+        for guard in guards.facts(place) {
             match reader.truth(guard.condition, DEPTH) {
                 Some((truth, _)) if truth == guard.holds => {}
                 Some((_, true)) => way = Way::Open,
@@ -260,20 +328,6 @@ impl Program {
         way
     }
 
-    /// The function's calls that end the process, by a signal to itself too.
-    fn exits(&self, function: FunctionRef) -> SmallVec<[ExprId; 2]> {
-        let sites = self.sites(function);
-        let model = |call: ExprId| self.model_of(sites.iter().find(|site| site.call == call)?.callee);
-        let is_own = |pid: ExprId| model(pid).is_some_and(|model| model.own_process);
-        let module = self.module(function.file);
-        let exits = sites.iter().filter(|site| match self.model_at(site).and_then(|model| model.ends_process) {
-            Some(Ends::Own) => true,
-            Some(Ends::Named) => Arguments::of(module, site.call).args.first().is_some_and(|pid| is_own(pid.value)),
-            None => false,
-        });
-        exits.map(|site| site.call).collect()
-    }
-
     /// What the parameters of a function are given when nothing is known of its callers.
     pub(crate) fn own_frame(&self, function: FunctionRef) -> Frame {
         let module = self.module(function.file);
@@ -282,13 +336,21 @@ impl Program {
     }
 
     /// What a call in `caller` gives to the parameters of `target`.
-    pub(crate) fn handed_frame(&self, caller: FunctionRef, frame: &Frame, site: ExprId, target: FunctionRef) -> Frame {
+    pub(crate) fn handed_frame(
+        &self,
+        known: &KnownGuards,
+        caller: FunctionRef,
+        frame: &Frame,
+        site: ExprId,
+        target: FunctionRef,
+    ) -> Frame {
         let body = self.function(target);
-        let Some(skipped) = self.bound_parameters(caller, site, target) else {
+        let guards = known.of(self, caller);
+        let Some(skipped) = guards.callees.get(&site).and_then(|callee| bound_parameters(*callee, target)) else {
             return body.params.iter().map(|_| Given::UNKNOWN).collect();
         };
         let module = self.module(caller.file);
-        let reader = Reader { program: self, module, function: caller, frame };
+        let reader = Reader { program: self, module, function: caller, frame, callees: &guards.callees };
         let call = Arguments::of(module, site);
         let declared = self.module(target.file);
         let given = |(position, param): (usize, &racewalk_ir::Param)| {
@@ -303,17 +365,27 @@ impl Program {
         };
         body.params.iter().enumerate().map(given).collect()
     }
+}
 
-    /// How many parameters are bound before a call's own arguments count; none when the site is no plain call of the target.
-    fn bound_parameters(&self, caller: FunctionRef, site: ExprId, target: FunctionRef) -> Option<usize> {
-        let callee = self.sites(caller).iter().find(|other| other.call == site)?.callee;
-        let is_function = |member: &Type| matches!(member, Type::Function(of) | Type::MadeSync(of) if *of == target);
-        let is_bound = |member: &Type| matches!(member, Type::Method(..) | Type::Class(_) | Type::Instance(..));
-        if callee.members().iter().any(is_function) {
-            Some(0)
-        } else {
-            callee.members().iter().any(is_bound).then_some(1)
-        }
+/// How many parameters are bound before a call's own arguments count; none when the callee is not plainly the target.
+fn bound_parameters(callee: Type, target: FunctionRef) -> Option<usize> {
+    let is_function = |member: &Type| matches!(member, Type::Function(of) | Type::MadeSync(of) if *of == target);
+    let is_bound = |member: &Type| matches!(member, Type::Method(..) | Type::Class(_) | Type::Instance(..));
+    if callee.members().iter().any(is_function) { Some(0) } else { callee.members().iter().any(is_bound).then_some(1) }
+}
+
+/// The guards of functions that somebody has asked for.
+#[derive(Default)]
+pub struct KnownGuards(RefCell<FxHashMap<FunctionRef, Rc<Guards>>>);
+
+impl KnownGuards {
+    fn of(&self, program: &Program, function: FunctionRef) -> Rc<Guards> {
+        let known = self.0.borrow().get(&function).cloned();
+        known.unwrap_or_else(|| {
+            let guards = Rc::new(Guards::new(program, function));
+            self.0.borrow_mut().insert(function, Rc::clone(&guards));
+            guards
+        })
     }
 }
 
@@ -350,6 +422,7 @@ struct Reader<'p> {
     module: &'p Module,
     function: FunctionRef,
     frame: &'p Frame,
+    callees: &'p FxHashMap<ExprId, Type>,
 }
 
 impl Reader<'_> {
@@ -451,8 +524,7 @@ impl Reader<'_> {
     fn reads_environment(&self, call: ExprId) -> bool {
         const FEW_CALLS: usize = 4;
         let reads = |callee: Type| self.program.model_of(callee).is_some_and(|model| model.reads_environment);
-        let site = self.program.sites(self.function).iter().find(|site| site.call == call);
-        match site.map(|site| site.callee) {
+        match self.callees.get(&call).copied() {
             Some(Type::Function(target)) => {
                 let sites = self.program.sites(target);
                 sites.len() <= FEW_CALLS && sites.iter().any(|site| reads(site.callee))
@@ -487,8 +559,9 @@ impl Reader<'_> {
 
     /// A look-up of the running loop by a function that says so when there is none: on a loop's thread there is one.
     fn gives_running_loop(&self, call: ExprId) -> bool {
-        let site = self.program.sites(self.function).iter().find(|site| site.call == call);
-        let Some(Type::Function(target) | Type::Method(target, _)) = site.map(|site| site.callee) else { return false };
+        let Some(Type::Function(target) | Type::Method(target, _)) = self.callees.get(&call).copied() else {
+            return false;
+        };
         let is_loop = |member: &Type| {
             matches!(member, Type::ExternalInstance(class, _)
             if self.program.models().kind(*class) == Some(ClassKind::EventLoop))

@@ -25,7 +25,7 @@ pub use callers::{Caller, Callers};
 pub use entries::EntryPoint;
 pub use eval::Evaluator;
 pub use graph::{Edge, FileCalls, How, Site};
-pub use guards::Way;
+pub use guards::{KnownGuards, Way};
 pub use imports::{FileNames, Reach};
 pub use route::{Leg, Route};
 pub use summary::{Sink, SinkKind, Step, Summaries, Trouble, is_certain};

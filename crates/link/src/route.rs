@@ -5,7 +5,7 @@
 
 use crate::Program;
 use crate::graph::{Edge, How};
-use crate::guards::{Frame, Way};
+use crate::guards::{Frame, KnownGuards, Way};
 use crate::summary::{Step, Trouble};
 use crate::types::FunctionRef;
 use racewalk_ir::ExprId;
@@ -47,10 +47,17 @@ impl Program {
     /// A route by this edge to a sink of this kind, through at most `farthest` helpers between the first and the sink: one
     /// that is clear when there is one, else one that is open. None when every way is barred. Where the nearest sink is farther
     /// away, the way there is not looked at and counts as open.
-    pub fn route(&self, trouble: Trouble, caller: FunctionRef, edge: &Edge, farthest: u16) -> Option<Route> {
+    pub fn route(
+        &self,
+        known: &KnownGuards,
+        trouble: Trouble,
+        caller: FunctionRef,
+        edge: &Edge,
+        farthest: u16,
+    ) -> Option<Route> {
         let steps = self.summaries.steps(trouble);
         let mut search =
-            Search { program: self, trouble, steps, legs: Vec::new(), best: None, visited: 0, is_cut: false };
+            Search { program: self, known, trouble, steps, legs: Vec::new(), best: None, visited: 0, is_cut: false };
         search.take(caller, &self.own_frame(caller), edge, Way::Clear, farthest);
         if search.best.is_none() && search.is_cut {
             return self.nearest(steps, edge);
@@ -71,13 +78,14 @@ impl Program {
     }
 
     /// Whether a function gets to an expression of its own, as far as its own parameters tell.
-    pub fn own_way(&self, function: FunctionRef, site: ExprId) -> Way {
-        self.way(function, &self.own_frame(function), site, false)
+    pub fn own_way(&self, known: &KnownGuards, function: FunctionRef, site: ExprId) -> Way {
+        self.way(known, function, &self.own_frame(function), site, false)
     }
 }
 
 struct Search<'p> {
     program: &'p Program,
+    known: &'p KnownGuards,
     trouble: Trouble,
     steps: &'p FxHashMap<FunctionRef, Step>,
     legs: Vec<Leg>,
@@ -101,11 +109,11 @@ impl Search<'_> {
             return;
         }
         let Some(is_override) = self.program.leads_to(self.steps, caller, edge.site, edge.target) else { return };
-        let way = way.min(self.program.way(caller, frame, edge.site, !self.legs.is_empty()));
+        let way = way.min(self.program.way(self.known, caller, frame, edge.site, !self.legs.is_empty()));
         if way == Way::Barred || self.legs.iter().any(|leg| leg.function == edge.target) {
             return;
         }
-        let handed = self.program.handed_frame(caller, frame, edge.site, edge.target);
+        let handed = self.program.handed_frame(self.known, caller, frame, edge.site, edge.target);
         self.enter(edge.target, &handed, way, is_override, left);
     }
 
@@ -118,7 +126,7 @@ impl Search<'_> {
         for number in self.program.summaries.sinks_of(function) {
             let sink = &self.program.summaries.sinks[number as usize];
             if self.trouble.is_caused_by(sink.kind) {
-                let way = way.min(self.program.way(function, frame, sink.site, true));
+                let way = way.min(self.program.way(self.known, function, frame, sink.site, true));
                 self.found(Leg { function, site: sink.site, is_override }, number, way);
             }
         }

@@ -8,7 +8,7 @@ use crate::homes::Homes;
 use crate::runs::Runs;
 use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
-use racewalk_link::{Evaluator, FileId, FunctionRef, Leg, Program, Type};
+use racewalk_link::{Evaluator, FileId, FunctionRef, KnownGuards, Leg, Program, Type};
 use racewalk_report::Confidence;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
@@ -115,6 +115,8 @@ pub struct Context<'p> {
     /// Evaluates its expressions.
     pub evaluator: Evaluator<'p>,
     pub(crate) shared: &'p Shared,
+    /// The guards of the functions that this file's calls lead to.
+    pub(crate) guards: KnownGuards,
     bound_to: OnceCell<FxHashMap<ExprId, Vec<BindingId>>>,
     reads: OnceCell<FxHashMap<BindingId, Reads>>,
     captured: OnceCell<FxHashMap<(FunctionId, Name), Reads>>,
@@ -129,6 +131,7 @@ impl<'p> Context<'p> {
             module: program.module(file),
             evaluator: program.evaluator(file),
             shared,
+            guards: KnownGuards::default(),
             bound_to: OnceCell::new(),
             reads: OnceCell::new(),
             captured: OnceCell::new(),

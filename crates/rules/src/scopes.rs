@@ -86,11 +86,12 @@ pub(crate) fn is_broad(module: &Module, handler: &Handler) -> bool {
 /// A handler around the expression names this exception.
 pub(crate) fn is_caught_as(ctx: &Context<'_>, function: FunctionId, expr: ExprId, exception: &str) -> bool {
     let named = |expr: ExprId| matches!(ctx.module.expr(expr), Expr::Name(name, _) if name.as_str() == exception);
-    let handlers = handlers_around(ctx, function, |event| is_event_of(event, expr));
-    handlers.iter().filter_map(|handler| handler.caught).any(|caught| match ctx.module.expr(caught) {
+    let catches = |caught: ExprId| match ctx.module.expr(caught) {
         Expr::Tuple(list) => ctx.module.list(list).iter().any(|member| named(*member)),
         _ => named(caught),
-    })
+    };
+    let handlers = handlers_around(ctx, function, |event| is_event_of(event, expr));
+    handlers.iter().filter_map(|handler| handler.caught).any(catches)
 }
 
 /// True for a name, attribute or call that is written, read or called at this event.

@@ -152,6 +152,7 @@ use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role, ScopeKind
 use racewalk_link::{Route, Sink, SinkKind, Trouble, Type, Way};
 use racewalk_models::{Blocks, ClassKind, Serves};
 use racewalk_report::{Confidence, Severity};
+use rustc_hash::FxHashSet;
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -195,14 +196,20 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let own: Vec<&Sink> =
         summaries.sinks_of(ctx.function_ref(function)).map(|number| &summaries.sinks[number as usize]).collect();
     // A chain of calls on one line is one piece of work.
-    let is_part = |sink: &Sink| own.iter().any(|other| is_receiver_of(ctx, other.site, sink.site));
+    let sites: FxHashSet<ExprId> = own.iter().map(|sink| sink.site).collect();
+    let is_part = |sink: &Sink| is_called_on(ctx, &sites, sink.site);
     let weighed: Vec<Weighed<'_>> =
         own.iter().filter(|sink| !is_part(sink)).filter_map(|sink| weighed(ctx, function, sink)).collect();
     // So is work on files: the weightiest call stands for it.
     let of_files = weighed.iter().rev().filter(|call| call.blocks == Blocks::File);
     let weightiest = of_files.max_by_key(|call| call.sure).map(|call| call.sink.site);
+    let is_ready = ctx.module.function(function).events.iter().any(|event| matches!(event, Event::Handler(Some(_))));
     let mut reported: Vec<(String, usize)> = Vec::new();
     for Weighed { sink, blocks, sure } in weighed {
+        // A socket that says so does not block.
+        if is_ready && blocks == Blocks::Network && scopes::is_caught_as(ctx, function, sink.site, "BlockingIOError") {
+            continue;
+        }
         if blocks == Blocks::File && Some(sink.site) != weightiest {
             continue;
         }
@@ -227,19 +234,17 @@ struct Weighed<'p> {
 
 fn weighed<'p>(ctx: &Context<'p>, function: FunctionId, sink: &'p Sink) -> Option<Weighed<'p>> {
     let SinkKind::Blocks(blocks) = sink.kind else { return None };
-    let way = ctx.program.own_way(sink.function, sink.site);
+    let way = ctx.program.own_way(&ctx.guards, sink.function, sink.site);
     let is_mild = sink.is_bounded
         || way == Way::Open
         || is_at_beginning(ctx, function, sink.site)
         || is_small(ctx, function, blocks, sink);
     let sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, true) };
-    // A socket that says so does not block.
-    let never_waits = scopes::is_caught_as(ctx, function, sink.site, "BlockingIOError");
-    (way != Way::Barred && !never_waits).then_some(Weighed { sink, blocks, sure })
+    (way != Way::Barred).then_some(Weighed { sink, blocks, sure })
 }
 
-/// `inner` is what `outer` is called on: `inner(…).outer(…)`.
-fn is_receiver_of(ctx: &Context<'_>, inner: ExprId, outer: ExprId) -> bool {
+/// `inner(…).outer(…)`: the call's receiver is one of these, or is made from one.
+fn is_called_on(ctx: &Context<'_>, inner: &FxHashSet<ExprId>, outer: ExprId) -> bool {
     let mut current = outer;
     loop {
         current = match ctx.module.expr(current) {
@@ -247,7 +252,7 @@ fn is_receiver_of(ctx: &Context<'_>, inner: ExprId, outer: ExprId) -> bool {
             Expr::Attr(base, _) | Expr::Subscript(base, _) => base,
             _ => return false,
         };
-        if current == inner {
+        if inner.contains(&current) {
             return true;
         }
     }
@@ -292,7 +297,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
     let mut seen: Vec<(ExprId, u32)> = Vec::new();
     for trouble in [Trouble::Blocks, Trouble::Lingers] {
         for edge in ctx.program.edges(this) {
-            let Some(route) = ctx.program.route(trouble, this, edge, FARTHEST) else { continue };
+            let Some(route) = ctx.program.route(&ctx.guards, trouble, this, edge, FARTHEST) else { continue };
             if seen.iter().any(|(site, sink)| *site == edge.site || *sink == route.sink) {
                 continue;
             }

@@ -169,7 +169,7 @@ fn direct(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let this = ctx.function_ref(function);
     for number in ctx.program.summaries.sinks_of(this) {
         let sink = &ctx.program.summaries.sinks[number as usize];
-        let way = ctx.program.own_way(this, sink.site);
+        let way = ctx.program.own_way(&ctx.guards, this, sink.site);
         if sink.kind == SinkKind::StartsLoop && way != Way::Barred {
             let finding = describe(ctx, function, sink.site, None, sink);
             ctx.report(function, finding.at_most(if way == Way::Open { Possible } else { Certain }), found);
@@ -185,7 +185,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
     let mut seen: Vec<(ExprId, u32)> = Vec::new();
     let this = ctx.function_ref(function);
     for edge in ctx.program.edges(this) {
-        let Some(route) = ctx.program.route(Trouble::StartsLoop, this, edge, FARTHEST) else { continue };
+        let Some(route) = ctx.program.route(&ctx.guards, Trouble::StartsLoop, this, edge, FARTHEST) else { continue };
         if seen.iter().any(|(site, sink)| *site == edge.site || *sink == route.sink) {
             continue;
         }
