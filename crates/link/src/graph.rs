@@ -400,6 +400,11 @@ impl Program {
         &self.calls[function.file.index()].sites[function.id.index()]
     }
 
+    /// A call of a function; none when the expression is no call.
+    pub fn site(&self, function: FunctionRef, call: ExprId) -> Option<&Site> {
+        self.sites(function).iter().find(|site| site.call == call)
+    }
+
     /// What a function runs.
     pub fn edges(&self, function: FunctionRef) -> &[Edge] {
         &self.calls[function.file.index()].edges[function.id.index()]

@@ -134,13 +134,13 @@ impl Guards {
                 }
                 Event::Arm(condition) => {
                     if let Some(Block::Branch(branch)) = blocks.last_mut() {
-                        branch.next(condition);
-                        fact = branch.start;
-                        let failed =
-                            branch.earlier.iter().map(|condition| Guard { condition: *condition, holds: false });
-                        let holds = condition.map(|condition| Guard { condition, holds: true });
-                        for guard in failed.chain(holds).collect::<SmallVec<[Guard; 4]>>() {
-                            fact = self.learn(fact, guard);
+                        let failed = branch.next(condition);
+                        if let Some(condition) = failed {
+                            branch.failed = self.learn(branch.failed, Guard { condition, holds: false });
+                        }
+                        fact = branch.failed;
+                        if let Some(condition) = condition {
+                            fact = self.learn(fact, Guard { condition, holds: true });
                         }
                     }
                 }
@@ -251,27 +251,32 @@ struct Branch {
     start: Option<u32>,
     /// The condition of the arm that is open.
     arm: Option<ExprId>,
-    /// The conditions of the arms before it.
-    earlier: SmallVec<[ExprId; 4]>,
+    /// The last fact in an arm before its own condition: that those of the arms before it failed.
+    failed: Option<u32>,
+    /// The first condition, and how many arms began with one.
+    first: Option<ExprId>,
+    conditions: usize,
     /// The open arm does not go on behind the branch.
     leaves: bool,
     /// Conditions of the first arms that all leave.
     left: SmallVec<[ExprId; 4]>,
-    /// Arms so far that go on behind the branch, and the last of them.
+    /// Arms so far that go on behind the branch.
     going_on: usize,
 }
 
 impl Branch {
     fn new(start: Option<u32>, condition: Option<ExprId>) -> Self {
-        let (earlier, left) = (SmallVec::new(), SmallVec::new());
-        Self { start, arm: condition, earlier, leaves: false, left, going_on: 0 }
+        let conditions = usize::from(condition.is_some());
+        let left = SmallVec::new();
+        Self { start, failed: start, arm: condition, first: condition, conditions, leaves: false, left, going_on: 0 }
     }
 
-    fn next(&mut self, condition: Option<ExprId>) {
+    /// Goes on to the next arm; gives the condition of the one before, which has failed there.
+    fn next(&mut self, condition: Option<ExprId>) -> Option<ExprId> {
         self.close_arm();
-        self.earlier.extend(self.arm);
-        self.arm = condition;
+        self.conditions += usize::from(condition.is_some());
         self.leaves = false;
+        std::mem::replace(&mut self.arm, condition)
     }
 
     fn close_arm(&mut self) {
@@ -288,10 +293,10 @@ impl Branch {
         let mut facts: SmallVec<[Guard; 4]> =
             self.left.iter().map(|condition| Guard { condition: *condition, holds: false }).collect();
         // `if a: … else: return`: behind it, `a` holds.
-        if let (1, [only], None, true) = (self.going_on, self.earlier.as_slice(), self.arm, self.leaves)
+        if let (1, 1, Some(only), None, true) = (self.going_on, self.conditions, self.first, self.arm, self.leaves)
             && self.left.is_empty()
         {
-            facts.push(Guard { condition: *only, holds: true });
+            facts.push(Guard { condition: only, holds: true });
         }
         facts
     }
@@ -550,9 +555,8 @@ impl Reader<'_> {
 
     /// On the thread of a running loop the answer is yes.
     fn asks_whether_loop_runs(&self, call: ExprId) -> bool {
-        let site = self.program.sites(self.function).iter().find(|site| site.call == call);
-        site.is_some_and(|site| {
-            matches!(site.callee, Type::ExternalMethod(class, method, _)
+        self.callees.get(&call).is_some_and(|callee| {
+            matches!(*callee, Type::ExternalMethod(class, method, _)
             if method.as_str() == "is_running" && self.program.models().kind(class) == Some(ClassKind::EventLoop))
         })
     }

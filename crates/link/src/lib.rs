@@ -28,7 +28,7 @@ pub use graph::{Edge, FileCalls, How, Site};
 pub use guards::{KnownGuards, Way};
 pub use imports::{FileNames, Reach};
 pub use route::{Leg, Route};
-pub use summary::{Sink, SinkKind, Step, Summaries, Trouble, is_certain};
+pub use summary::{Sink, SinkKind, Step, Summaries, Trouble, is_certain, sleeps_at_most};
 pub use types::{Answer, ClassRef, FileId, FunctionRef, Type, TypeRef, Types, Why};
 pub use variables::Variable;
 
@@ -284,6 +284,14 @@ impl Program {
             Type::Class(base) => self.own_method(base, name),
             _ => None,
         })
+    }
+
+    /// The methods of subclasses that override this one.
+    pub fn overriding(&self, method: FunctionRef) -> impl Iterator<Item = FunctionRef> + '_ {
+        let body = self.function(method);
+        let class = body.class.map(|class| ClassRef { file: method.file, id: class });
+        let descendants = class.and_then(|class| self.descendants.get(&class)).into_iter().flatten();
+        descendants.filter_map(|descendant| self.own_method(*descendant, body.name))
     }
 
     /// The method that the class's own body defines under this name.

@@ -56,6 +56,9 @@ impl Program {
         farthest: u16,
     ) -> Option<Route> {
         let steps = self.summaries.steps(trouble);
+        if !steps.contains_key(&edge.target) {
+            return None;
+        }
         let mut search =
             Search { program: self, known, trouble, steps, legs: Vec::new(), best: None, visited: 0, is_cut: false };
         search.take(caller, &self.own_frame(caller), edge, Way::Clear, farthest);

@@ -217,7 +217,7 @@ fn sink_at(program: &Program, function: FunctionRef, site: &Site) -> Option<Sink
     let is_bounded = match kind {
         SinkKind::Blocks(Blocks::Thread) => has_literal_limit(module, call),
         SinkKind::Blocks(Blocks::Process) => is_ended_before(program, function, call),
-        SinkKind::Blocks(Blocks::Sleep) => is_nap(module, call),
+        SinkKind::Blocks(Blocks::Sleep) => sleeps_at_most(module, call, LONGEST_NAP),
         _ => false,
     };
     Some(Sink { function, site: call, callee, kind, is_bounded })
@@ -263,13 +263,15 @@ fn is_over_memory(evaluator: &Evaluator<'_>, function: FunctionId, value: ExprId
     }
 }
 
-/// A sleep of at most twenty milliseconds.
-fn is_nap(module: &Module, call: ExprId) -> bool {
-    const LONGEST: i32 = 20;
+/// A sleep shorter than this, in milliseconds, is not worth mentioning.
+const LONGEST_NAP: i32 = 20;
+
+/// The call's first argument, a sleep's seconds, is written down and at most so many milliseconds.
+pub fn sleeps_at_most(module: &Module, call: ExprId, milliseconds: i32) -> bool {
     let Expr::Call(_, args) = module.expr(call) else { return false };
     module.args(args).first().is_some_and(|arg| match module.expr(arg.value) {
         Expr::Literal(Literal::Int(seconds)) => seconds == 0,
-        Expr::Literal(Literal::Number(thousandths)) => thousandths <= LONGEST,
+        Expr::Literal(Literal::Number(thousandths)) => thousandths <= milliseconds,
         _ => false,
     })
 }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 /// All such functions.
 pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
-    let mut roots = Vec::new();
+    let mut roots = FxHashSet::default();
     let mut shared = Vec::new();
     for caller in program.functions() {
         let is_script = starts_programs(program, caller);
@@ -25,16 +25,22 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
             let is_run = is_run_to_end(program, caller, edge.site);
             let is_root =
                 is_run && (is_script || is_internal(program, edge.target) && starts_nothing(program, edge.target));
-            if is_root { &mut roots } else { &mut shared }.push(edge.target);
+            if is_root {
+                roots.insert(edge.target);
+            } else {
+                shared.push(edge.target);
+            }
         }
     }
     for (function, entry) in &program.entries {
         match entry.entry.serves {
-            Serves::Command | Serves::Lifespan => roots.push(*function),
+            Serves::Command | Serves::Lifespan => {
+                roots.insert(*function);
+            }
             Serves::Test | Serves::Fixture => {}
             // A loop of its own for each request.
             _ if program.function(*function).is_async && entry.entry.asynchronous == Runs::Alone => {
-                roots.push(*function)
+                roots.insert(*function);
             }
             Serves::Request | Serves::Event | Serves::Tool | Serves::Job => shared.push(*function),
         }
@@ -97,7 +103,7 @@ fn is_internal(program: &Program, function: FunctionRef) -> bool {
 
 /// Nothing that it gets to starts a task or runs several at once: the loop has this one piece of work.
 fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
-    closure(program, vec![function]).into_iter().all(|function| {
+    closure(program, [function]).into_iter().all(|function| {
         program.sites(function).iter().all(|site| {
             program.model_at(site).is_none_or(|model| {
                 let joins = || program.evaluator(function.file).given_by(function.id, site);
@@ -132,15 +138,15 @@ fn is_run_to_end(program: &Program, caller: FunctionRef, site: ExprId) -> bool {
     let Some(runner) = module.parent(site) else { return false };
     let Expr::Call(_, args) = module.expr(runner) else { return false };
     let runs_loop = |callee: Type| program.model_of(callee).is_some_and(|model| model.runs_loop);
-    let callee = program.sites(caller).iter().find(|other| other.call == runner).map(|site| site.callee);
+    let callee = program.site(caller, runner).map(|site| site.callee);
     callee.is_some_and(runs_loop)
         || callee.is_some_and(|callee| program.model_of(callee).is_some_and(|model| model.offloads.is_some()))
             && module.args(args).iter().any(|arg| runs_loop(program.evaluator(caller.file).eval(caller.id, arg.value)))
 }
 
-fn closure(program: &Program, starts: Vec<FunctionRef>) -> FxHashSet<FunctionRef> {
+fn closure(program: &Program, starts: impl IntoIterator<Item = FunctionRef>) -> FxHashSet<FunctionRef> {
     let mut reached = FxHashSet::default();
-    let mut open = starts;
+    let mut open: Vec<FunctionRef> = starts.into_iter().collect();
     while let Some(function) = open.pop() {
         if reached.insert(function) {
             open.extend(program.edges(function).iter().map(|edge| edge.target));

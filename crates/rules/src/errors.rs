@@ -21,7 +21,7 @@ pub(crate) fn is_one_safe_step(program: &Program, function: FunctionRef) -> bool
 fn never_suspends(program: &Program, function: FunctionRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
     let goes_through = |operand: ExprId| {
-        let site = program.sites(function).iter().find(|site| site.call == operand);
+        let site = program.site(function, operand);
         let mut targets = program.edges(function).iter().filter(|edge| edge.site == operand).peekable();
         site.is_some_and(|site| matches!(site.callee, Type::Function(_) | Type::Method(..)))
             && targets.peek().is_some()
@@ -64,7 +64,7 @@ fn contained(program: &Program, function: FunctionRef, seen: &mut Vec<FunctionRe
 }
 
 fn waits_soundly(program: &Program, function: FunctionRef, operand: ExprId, seen: &mut Vec<FunctionRef>) -> bool {
-    let Some(site) = program.sites(function).iter().find(|site| site.call == operand) else { return false };
+    let Some(site) = program.site(function, operand) else { return false };
     match site.callee {
         Type::Function(target) | Type::Method(target, _) => {
             program.function(target).is_async && contained(program, target, seen)

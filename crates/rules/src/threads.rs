@@ -86,7 +86,7 @@ fn starts(program: &Program) -> Vec<(FunctionRef, Route)> {
 
 /// The call hands its argument to a thread, and not to another process.
 fn is_thread(program: &Program, function: FunctionRef, site: ExprId) -> bool {
-    let callee = program.sites(function).iter().find(|other| other.call == site).map(|site| site.callee);
+    let callee = program.site(function, site).map(|site| site.callee);
     callee.is_none_or(|callee| {
         callee.members().iter().all(|member| {
             let spawns_process = program.model_of(*member).is_some_and(|model| model.spawns == Some(Spawns::Process));

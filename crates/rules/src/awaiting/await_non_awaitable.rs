@@ -264,8 +264,7 @@ fn may_be_remade(ctx: &Context<'_>, target: FunctionRef) -> bool {
 
 /// A returned call of another function of the program gives no awaitable either.
 fn gives_value(ctx: &Context<'_>, target: FunctionRef, value: ExprId, depth: u32) -> bool {
-    let sites = ctx.program.sites(target);
-    let Some(site) = sites.iter().find(|site| site.call == value) else { return true };
+    let Some(site) = ctx.program.site(target, value) else { return true };
     match site.callee {
         Type::Function(next) | Type::Method(next, _) => {
             depth > 0 && !ctx.program.function(next).is_async && returns_values(ctx, next, depth - 1)
@@ -332,35 +331,30 @@ fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
     }
     let Some(class) = body.class else { return false };
     let class = racewalk_link::ClassRef { file: target.file, id: class };
-    let descendants = ctx.program.descendants.get(&class).into_iter().flatten().copied();
     let bases = ctx.program.lineage(class).filter_map(|base| match base {
         Type::Class(base) => Some(base),
         _ => None,
     });
-    descendants.chain(bases).any(|other| {
-        ctx.program.own_method(other, body.name).is_some_and(|method| ctx.program.function(method).is_async)
-    })
+    let declared = bases.filter_map(|base| ctx.program.own_method(base, body.name));
+    ctx.program.overriding(target).chain(declared).any(|method| ctx.program.function(method).is_async)
 }
 
-/// The callee is a declaration without a body, or one that only raises, and what overrides it yields, or may do so in an installed package.
+/// The callee is a declaration without a body, or one that only raises, and what overrides it yields, or may do so in an
+/// installed package.
 fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
-    let sites = ctx.program.sites(ctx.function_ref(function));
-    let callee = sites.iter().find(|site| site.call == source).map(|site| site.callee);
-    callee.is_some_and(|callee| callee.members().iter().any(|member| is_declared_for_generators(ctx, *member)))
+    let site = ctx.program.site(ctx.function_ref(function), source);
+    site.is_some_and(|site| site.callee.members().iter().any(|member| is_declared_for_generators(ctx, *member)))
 }
 
 fn is_declared_for_generators(ctx: &Context<'_>, callee: Type) -> bool {
     let Type::Method(target, _) = callee else { return false };
     let body = ctx.program.function(target);
     let gives_nothing = body.stub != racewalk_ir::Stub::No || body.return_values.is_empty();
-    let Some(class) = body.class.filter(|_| gives_nothing) else { return false };
-    let class = racewalk_link::ClassRef { file: target.file, id: class };
-    let mut descendants = ctx.program.descendants.get(&class).into_iter().flatten();
+    if body.class.is_none() || !gives_nothing {
+        return false;
+    }
     ctx.program.is_installed(target.file)
-        || descendants.any(|descendant| {
-            let overriding = ctx.program.own_method(*descendant, body.name);
-            overriding.is_some_and(|method| ctx.program.function(method).is_generator)
-        })
+        || ctx.program.overriding(target).any(|method| ctx.program.function(method).is_generator)
 }
 
 /// The code asks what the local value is before it iterates.

@@ -469,7 +469,7 @@ impl Walk<'_, '_> {
     /// A call that waits, runs a loop, or may do so for all we know.
     fn may_wait(&self, call: ExprId) -> bool {
         let function = self.ctx.function_ref(self.function);
-        let Some(site) = self.ctx.program.sites(function).iter().find(|site| site.call == call) else { return true };
+        let Some(site) = self.ctx.program.site(function, call) else { return true };
         site.callee.members().iter().any(|callee| {
             // `while not future.done()`: the function goes by what the callback has done so far.
             if matches!(callee, Type::ExternalMethod(_, method, _) if method.as_str() == "done") {

@@ -231,8 +231,7 @@ fn ends_at_once(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
 /// The callee of the call that makes the coroutine.
 fn given(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Type> {
     let first = ctx.evaluator.args(site.call).first()?;
-    let sites = ctx.program.sites(ctx.function_ref(function));
-    sites.iter().find(|other| other.call == first.value).map(|started| started.callee)
+    ctx.program.site(ctx.function_ref(function), first.value).map(|started| started.callee)
 }
 
 /// The coroutine that is started lets no error out, and the other loop's transports hold it.

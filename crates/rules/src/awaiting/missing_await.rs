@@ -151,7 +151,7 @@ use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
 use crate::scopes;
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Name, ParamKind, Role};
-use racewalk_link::{Answer, Site, Type};
+use racewalk_link::{Answer, FunctionRef, Site, Type};
 use racewalk_models::{ClassKind, TypeSpec};
 use racewalk_report::{Confidence, Severity};
 
@@ -269,8 +269,8 @@ fn cannot_be_made(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool
     else {
         return false;
     };
-    let sites = ctx.program.sites(ctx.function_ref(function));
-    let Some(Type::Class(class)) = sites.iter().find(|site| site.call == made).map(|site| site.callee) else {
+    let site = ctx.program.site(ctx.function_ref(function), made);
+    let Some(Type::Class(class)) = site.map(|site| site.callee) else {
         return false;
     };
     let Some(constructor) = ctx.program.method(class, Name::new("__init__")) else { return false };
@@ -328,15 +328,11 @@ fn is_handed_back(ctx: &Context<'_>, function: FunctionId, site: &Site, value: T
 fn is_plainly_overridden(ctx: &Context<'_>, callee: Type) -> bool {
     let Type::Method(target, _) = callee else { return false };
     let body = ctx.program.function(target);
-    let Some(class) = body.class.filter(|_| body.stub != racewalk_ir::Stub::No) else { return false };
-    let class = racewalk_link::ClassRef { file: target.file, id: class };
-    let descendants = ctx.program.descendants.get(&class).into_iter().flatten();
-    descendants.into_iter().any(|descendant| {
-        ctx.program.own_method(*descendant, body.name).is_some_and(|method| {
-            let overriding = ctx.program.function(method);
-            !overriding.is_async || overriding.is_generator
-        })
-    })
+    let is_other_kind = |method: FunctionRef| {
+        let overriding = ctx.program.function(method);
+        !overriding.is_async || overriding.is_generator
+    };
+    body.stub != racewalk_ir::Stub::No && ctx.program.overriding(target).any(is_other_kind)
 }
 
 /// The callee is a parameter: whoever passes an async function is at fault, not who calls it.

@@ -301,7 +301,9 @@ fn belongs_to_interface(program: &Program, function: FunctionRef) -> bool {
         Type::External(path) => !matches!(program.models().kind(path), Some(ClassKind::DataModel)) && !is_bare(path),
         _ => true,
     };
-    program.has_unknown_base(class) || program.lineage(class).any(foreign) || !overriding(program, function).is_empty()
+    program.has_unknown_base(class)
+        || program.lineage(class).any(foreign)
+        || program.overriding(function).next().is_some()
 }
 
 /// Bases from the standard library that call no methods of their own accord.
@@ -391,15 +393,7 @@ fn is_needless_handler(ctx: &Context<'_>, handler: FunctionRef) -> bool {
     let is_needless = |function: FunctionRef| {
         never_suspends(program, function) && !needs_loop(program, function) && !is_held_up(program, function)
     };
-    is_needless(handler) && overriding(program, handler).into_iter().all(is_needless)
-}
-
-/// The methods of subclasses that override this one.
-fn overriding(program: &Program, method: FunctionRef) -> Vec<FunctionRef> {
-    let body = program.function(method);
-    let class = body.class.map(|class| ClassRef { file: method.file, id: class });
-    let descendants = class.and_then(|class| program.descendants.get(&class)).into_iter().flatten();
-    descendants.filter_map(|descendant| program.own_method(*descendant, body.name)).collect()
+    is_needless(handler) && program.overriding(handler).all(is_needless)
 }
 
 fn cascade(

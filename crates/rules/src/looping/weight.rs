@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::looping::{is_command_module, is_side_module, is_test_module};
 use racewalk_ir::{Arg, BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, Name};
-use racewalk_link::{Sink, Type, is_certain};
+use racewalk_link::{Sink, Type, is_certain, sleeps_at_most};
 use racewalk_models::{Blocks, Serves};
 use racewalk_report::Confidence;
 
@@ -35,8 +35,8 @@ pub(super) fn is_at_beginning(ctx: &Context<'_>, function: FunctionId, site: Exp
         && events.iter().take_while(|event| !matches!(event, Event::Suspend(..))).any(is_site)
 }
 
-/// Work on one file of the program's own choice is small, a tree of files is so when nobody waits for a request, and a thread
-/// that is joined has mostly ended.
+/// Work on one file of the program's own choice is small, and so is what a connection to a database file does; a tree of files
+/// and a person hold up nobody where no request is served; a thread that is joined has mostly ended.
 pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
     match blocks {
         Blocks::File => {
@@ -45,8 +45,7 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
             let is_work = matters && is_more_than_opened(ctx, function, sink.site);
             !is_work && !stores_bytes(ctx, function, sink.site)
         }
-        Blocks::Input => !serves_requests(ctx, function),
-        Blocks::Disk => !serves_requests(ctx, function),
+        Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
         Blocks::Thread => is_join(sink) && !is_receiver_made_here(ctx, sink.site),
         Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
         _ => false,
@@ -108,13 +107,10 @@ pub(super) fn is_mild_through_helpers(
     }
 }
 
-/// A sleep of at most a tenth of a second, outside any loop.
+/// A sleep of at most a tenth of a second.
 fn is_short(ctx: &Context<'_>, sink: &Sink) -> bool {
     const LONGEST: i32 = 100;
-    let module = ctx.program.module(sink.function.file);
-    let Expr::Call(_, args) = module.expr(sink.site) else { return false };
-    let first = module.args(args).first().map(|arg| module.expr(arg.value));
-    matches!(first, Some(Expr::Literal(Literal::Number(thousandths))) if thousandths <= LONGEST)
+    sleeps_at_most(ctx.program.module(sink.function.file), sink.site, LONGEST)
 }
 
 /// What is opened is read or written here, too; a handle that is passed on waits where it goes.
@@ -159,7 +155,7 @@ fn uses_of_handle(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> Ve
         Expr::Call(callee, _) => {
             matches!(ctx.module.expr(callee), Expr::Attr(handle, _) if is_handle(handle))
                 || ctx.evaluator.args(*call).first().is_some_and(|arg| is_handle(arg.value))
-                    && is_plain(ctx, function, *call)
+                    && reads_at_once(ctx, function, *call)
         }
         _ => false,
     };
@@ -167,9 +163,8 @@ fn uses_of_handle(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> Ve
 }
 
 /// A loader that is known to read what it is given at once: `json.load(handle)`.
-fn is_plain(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
-    let sites = ctx.program.sites(ctx.function_ref(function));
-    let callee = sites.iter().find(|site| site.call == call).map(|site| site.callee);
+fn reads_at_once(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let callee = ctx.program.site(ctx.function_ref(function), call).map(|site| site.callee);
     matches!(callee, Some(Type::External(path)) if matches!(path.last_segment(), "load" | "dump" | "safe_load" | "reader"))
 }
 
@@ -209,8 +204,8 @@ fn is_in_loop(ctx: &Context<'_>, function: FunctionId, site: ExprId) -> bool {
     false
 }
 
-/// How sure it is that a call of this kind holds up others. Small files are read in no time, unless every request does
-/// it; how long a computation takes depends on what it is given.
+/// How sure it is that a call of this kind holds up others, where it is not small: how long files, database files and
+/// computations take depends on what they are given.
 pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, is_direct: bool) -> Confidence {
     if holds_up_nobody(ctx, function) {
         return Confidence::Possible;
@@ -219,8 +214,7 @@ pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks
         return if is_direct { Confidence::Certain } else { Confidence::Likely };
     }
     match blocks {
-        Blocks::File if is_direct => Confidence::Likely,
-        Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
+        Blocks::File | Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }
