@@ -234,7 +234,7 @@ fn given(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Type> {
     ctx.program.site(ctx.function_ref(function), first.value).map(|started| started.callee)
 }
 
-/// The coroutine that is started lets no error out, and the other loop's transports hold it.
+/// The coroutine that is started lets no error out.
 fn handles_its_errors(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
     match given(ctx, function, site) {
         Some(Type::Function(target) | Type::Method(target, _)) => are_contained(ctx.program, target),
@@ -265,27 +265,38 @@ fn hands_out_its_task(ctx: &Context<'_>, target: FunctionRef) -> bool {
     })
 }
 
+/// What may become of a task of which nobody has a reference.
+const COLLECTED: &str = "the event loop holds it only weakly, so it may be collected before it ends";
+
 fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started) -> Option<Finding> {
     let callee = ctx.program.callee_text(ctx.file, site.call);
     let what = started.name();
-    let unseen = match started {
+    let lost = match started {
         // The other loop's transports and timers hold what waits for them; what is lost is the outcome.
-        Started::OnOtherLoop => "an error of the coroutine is stored in it, where nobody looks",
-        _ => "the event loop holds it only weakly, so it may be collected before it ends, and nobody sees its error",
+        Started::OnOtherLoop => "an error of the coroutine is stored in it, where nobody looks".to_owned(),
+        _ if handles_its_errors(ctx, function, site) => COLLECTED.to_owned(),
+        _ => format!("{COLLECTED}, and nobody sees its error"),
     };
-    let collected = "the event loop holds it only weakly, so it may be collected before it ends";
     // A done-callback may see the error, but does not keep the task.
     let (happens, risk) = match fate(ctx, function, site.call) {
-        Fate::Dropped => (format!("the {what} that `{callee}()` starts is dropped at once"), unseen),
-        Fate::Unread(binding) => (unread(ctx, binding, site.call, what)?, unseen),
-        Fate::HandedOn if started != Started::OnOtherLoop => (watched_only(ctx, function, site.call, what)?, collected),
+        Fate::Dropped => (format!("the {what} that `{callee}()` starts is dropped at once"), lost),
+        Fate::Unread(binding) => (unread(ctx, binding, site.call, what)?, lost),
+        Fate::HandedOn if started != Started::OnOtherLoop => {
+            (watched_only(ctx, function, site.call, what)?, COLLECTED.to_owned())
+        }
         _ => return None,
     };
     let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_best_effort(ctx, function) { Confidence::Possible } else { Confidence::Certain })
-        .help("await it, start it in a TaskGroup, or keep it in a set until its done-callback discards it")
+        .help(match started {
+            Started::OnOtherLoop => {
+                "keep it and ask for its `result()` where a thread may wait, or give it a done-callback that \
+                                     reads `exception()`"
+            }
+            _ => "await it, start it in a TaskGroup, or keep it in a set until its done-callback discards it",
+        })
         .shape(shape.clone());
     finding.cluster = format!("{shape}({})", coroutine_name(ctx, site.call));
     Some(finding)

@@ -366,7 +366,7 @@ const fn reason(blocks: Blocks) -> &'static str {
     match blocks {
         Blocks::Sleep => "puts the thread to sleep",
         Blocks::Network => "waits for the network in the calling thread",
-        Blocks::LocalDatabase => "works on a database file in the calling thread",
+        Blocks::LocalDatabase => "works on a database of this process in the calling thread",
         Blocks::Database => "waits for the database in the calling thread",
         Blocks::File => "reads or writes a file in the calling thread",
         Blocks::Stat => "asks the file system in the calling thread",
