@@ -9,7 +9,8 @@ use racewalk_ir::{FunctionKind, Module, Span};
 use racewalk_link::{FileId, Program};
 use racewalk_project::{Disk, Project, SourceFile, Vocabulary};
 use racewalk_report::{
-    Confidence, Finding, Hop, Note, Position, Range, Related, Report, Shown, Skipped, SourceText, Sources, Summary,
+    Confidence, Finding, Hop, Note, Position, Range, Related, Report, Shown, Skipped, SourceText, Sources, Step,
+    Summary, Witness,
 };
 use racewalk_rules::{Finding as Raw, Place};
 use rayon::prelude::*;
@@ -229,7 +230,7 @@ impl<'a> View<'a> {
             notes: raw.notes.into_iter().map(|(kind, message)| Note { kind: kind.to_owned(), message }).collect(),
             related: raw.related.into_iter().map(|(place, message)| self.related(place, message)).collect(),
             chain: raw.chain.into_iter().map(|hop| self.hop(hop)).collect(),
-            witness: None,
+            witness: raw.witness.map(|witness| self.witness(witness)),
             fixes: Vec::new(),
         };
         Draft { finding, rooted: &file.rooted, shape: raw.shape }
@@ -241,14 +242,32 @@ impl<'a> View<'a> {
     }
 
     fn hop(&self, hop: racewalk_rules::Hop) -> Hop {
-        let unit = hop.at.file.0 as usize;
-        let line = self.texts[&hop.at.file.0].position(hop.at.span.start).line;
         Hop {
             symbol: hop.symbol,
             path: self.file(hop.at.file).shown.clone(),
-            line: self.units[unit].part.line(line).0,
+            line: self.line(hop.at),
             via: hop.via.to_owned(),
         }
+    }
+
+    /// The line on which a place begins.
+    fn line(&self, at: Place) -> u32 {
+        let line = self.texts[&at.file.0].position(at.span.start).line;
+        self.units[at.file.0 as usize].part.line(line).0
+    }
+
+    fn witness(&self, witness: racewalk_rules::Witness) -> Witness {
+        let tasks: Vec<String> = witness.tasks.iter().map(|task| (*task).to_owned()).collect();
+        let step = |step: racewalk_rules::Step| Step {
+            task: tasks[step.task].clone(),
+            path: self.file(step.at.file).shown.clone(),
+            line: self.line(step.at),
+            symbol: step.symbol,
+            does: step.does,
+            value: step.value,
+        };
+        let steps = witness.steps.into_iter().map(step).collect();
+        Witness { tasks, object: witness.object, steps }
     }
 }
 

@@ -247,6 +247,7 @@ impl Lowerer {
             [CmpOp::IsNot] => (Expr::Identity(list), true),
             [CmpOp::Eq] => (Expr::Equality(list), false),
             [CmpOp::NotEq] => (Expr::Equality(list), true),
+            [CmpOp::NotIn] => (Expr::Compare(list), true),
             _ => (Expr::Compare(list), false),
         };
         let id = self.push(expr, at, if is_negated { Role::Tested } else { role });

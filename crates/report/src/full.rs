@@ -2,7 +2,8 @@
 
 use crate::concise::place;
 use crate::frame::{Spot, frames};
-use crate::{Confidence, Finding, Hop, Report, Severity, Sources};
+use crate::lanes::lanes;
+use crate::{Confidence, Finding, Hop, Note, Report, Severity, Sources};
 use annotate_snippets::{Group, Level, Renderer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -107,16 +108,29 @@ impl<'a> View<'a> {
         if !finding.chain.is_empty() {
             remarks.push((Level::NOTE.with_name("chain"), self.chain()));
         }
+        if let Some(witness) = &finding.witness {
+            let title = Level::NOTE.with_name("interleaving");
+            remarks.push((title, lanes(witness, self.width.saturating_sub(MARGIN))));
+        }
         if !finding.reached_from.is_empty() {
             remarks.push((Level::NOTE.with_name("reached from"), self.wrap(&finding.reached_from.join(", "))));
         }
-        remarks.extend(finding.notes.iter().map(|note| (Level::NOTE, self.wrap(&note.message))));
+        let named = |kind: &str| match kind {
+            "why-safe" => Level::NOTE.with_name("safe then"),
+            "rejected" => Level::NOTE.with_name("not enough"),
+            _ => Level::NOTE,
+        };
+        let after_help = |kind: &str| matches!(kind, "why-safe" | "rejected");
+        let (after, before): (Vec<&Note>, Vec<&Note>) = finding.notes.iter().partition(|note| after_help(&note.kind));
+        let told = |note: &Note| (named(&note.kind), self.wrap(&note.message));
+        remarks.extend(before.into_iter().map(told));
         if self.is_news && !finding.why_it_hides.is_empty() {
             remarks.push((Level::NOTE.with_name("why it hides"), self.wrap(&finding.why_it_hides)));
         }
         if !finding.help.is_empty() {
             remarks.push((Level::HELP, self.wrap(&finding.help)));
         }
+        remarks.extend(after.into_iter().map(told));
         if !self.others.is_empty() {
             remarks.push((Level::NOTE.no_name(), self.sites()));
         }

@@ -4,6 +4,7 @@ mod concise;
 mod finding;
 mod frame;
 mod full;
+mod lanes;
 mod source;
 mod statistics;
 mod suppression;

@@ -5,6 +5,8 @@ use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::finding::{Finding, Hop, Place};
 use crate::homes::Homes;
+use crate::race::walk::Conflict;
+use crate::race::{Race, Summaries};
 use crate::runs::Runs;
 use crate::threads::Threads;
 use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     pub homes: Homes,
     /// The loops that the program starts.
     pub runs: Runs,
+    /// What functions share, and who overlaps.
+    pub race: Race,
 }
 
 impl Shared {
@@ -79,6 +83,7 @@ impl Shared {
             is_loop_patched: is_loop_patched(program),
             alone: alone::functions(program),
             beginnings: alone::beginnings(program),
+            race: Race::new(program, &homes),
             threads,
             homes,
             runs,
@@ -121,6 +126,8 @@ pub struct Context<'p> {
     reads: OnceCell<FxHashMap<BindingId, Reads>>,
     captured: OnceCell<FxHashMap<(FunctionId, Name), Reads>>,
     awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
+    pub(crate) summaries: Summaries<'p>,
+    conflicts: OnceCell<Vec<(FunctionId, Conflict)>>,
 }
 
 impl<'p> Context<'p> {
@@ -136,6 +143,8 @@ impl<'p> Context<'p> {
             reads: OnceCell::new(),
             captured: OnceCell::new(),
             awaited_calls: OnceCell::new(),
+            summaries: Summaries::new(),
+            conflicts: OnceCell::new(),
         }
     }
 
@@ -162,6 +171,20 @@ impl<'p> Context<'p> {
     /// The dotted path of a function for messages; the module's own body is `<module>`.
     pub fn symbol(&self, id: FunctionId) -> String {
         symbol(self.module, id)
+    }
+
+    /// The writes in this file's coroutine functions that rely on what another task may have changed.
+    pub(crate) fn conflicts(&self) -> &[(FunctionId, Conflict)] {
+        self.conflicts.get_or_init(|| {
+            let race = &self.shared.race;
+            let suspending = self.functions().filter(|id| race.suspends.contains(self.function_ref(*id)));
+            suspending
+                .flat_map(|id| {
+                    let summary = self.summaries.of(race, self.program, self.function_ref(id), 0);
+                    summary.conflicts.iter().map(|conflict| (id, *conflict)).collect::<Vec<_>>()
+                })
+                .collect()
+        })
     }
 
     /// The symbols that an expression's value is assigned to by plain assignments to names.

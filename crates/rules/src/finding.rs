@@ -25,6 +25,32 @@ pub struct Hop {
     pub via: &'static str,
 }
 
+/// One step of an interleaving.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which task: a position in [`Witness::tasks`].
+    pub task: usize,
+    /// Where.
+    pub at: Place,
+    /// The function.
+    pub symbol: String,
+    /// What the task does there: `tests`, `reads`, `waits`, `writes` …
+    pub does: String,
+    /// What it sees or leaves.
+    pub value: Option<String>,
+}
+
+/// An interleaving that breaks the code.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// The tasks' names.
+    pub tasks: Vec<&'static str>,
+    /// The state that they share.
+    pub object: String,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
 /// A finding.
 pub struct Finding {
     /// The rule.
@@ -49,6 +75,8 @@ pub struct Finding {
     pub related: Vec<(Place, String)>,
     /// The calls that lead there.
     pub chain: Vec<Hop>,
+    /// The interleaving.
+    pub witness: Option<Witness>,
     /// Entry points by which a user's request gets here.
     pub reached_from: Vec<String>,
     /// What stays the same when the text around it moves: callee or shape. Part of the fingerprint.
@@ -61,7 +89,8 @@ impl Finding {
     /// All places that it names.
     pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let related = self.related.iter().map(|(place, _)| *place);
-        std::iter::once(self.at).chain(related).chain(self.chain.iter().map(|hop| hop.at))
+        let steps = self.witness.iter().flat_map(|witness| witness.steps.iter().map(|step| step.at));
+        std::iter::once(self.at).chain(related).chain(self.chain.iter().map(|hop| hop.at)).chain(steps)
     }
 
     /// A finding with the parts that every one must have.
@@ -78,6 +107,7 @@ impl Finding {
             notes: Vec::new(),
             related: Vec::new(),
             chain: Vec::new(),
+            witness: None,
             reached_from: Vec::new(),
             shape: String::new(),
             cluster: String::new(),

@@ -65,6 +65,11 @@ impl Homes {
             || matches!(home, Home::Field(class, _) if self.lasting.contains(&class))
     }
 
+    /// Classes of which the process keeps an instance for good.
+    pub fn lasting_classes(&self) -> &FxHashSet<ClassRef> {
+        &self.lasting
+    }
+
     /// The places that a function reads, each at its first read.
     pub fn used_by(&self, program: &Program, evaluator: &Evaluator<'_>, function: FunctionRef) -> Vec<(Home, ExprId)> {
         let mut used: Vec<(Home, ExprId)> = Vec::new();

@@ -8,13 +8,15 @@ mod fate;
 mod finding;
 mod homes;
 mod looping;
+mod race;
 mod rule;
 mod runs;
 mod scopes;
+mod sharing;
 mod threads;
 
 pub use context::Context;
-pub use finding::{Finding, Hop, Place};
+pub use finding::{Finding, Hop, Place, Step, Witness};
 pub use rule::{Question, Rule};
 
 use context::Shared;
@@ -23,7 +25,7 @@ use rayon::prelude::*;
 
 /// All rules, by question and name.
 pub fn all() -> &'static [&'static Rule] {
-    static ALL: [&Rule; 14] = [
+    static ALL: [&Rule; 17] = [
         &awaiting::async_callback::RULE,
         &awaiting::await_non_awaitable::RULE,
         &awaiting::await_outside_async::RULE,
@@ -38,6 +40,9 @@ pub fn all() -> &'static [&'static Rule] {
         &looping::loop_per_call::RULE,
         &looping::nested_event_loop::RULE,
         &looping::patched_event_loop::RULE,
+        &sharing::check_then_act::RULE,
+        &sharing::lost_update::RULE,
+        &sharing::stampede::RULE,
     ];
     &ALL
 }

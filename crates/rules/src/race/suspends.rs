@@ -1,0 +1,99 @@
+//! Which coroutine functions may really give up control.
+//!
+//! An `await` of a coroutine that goes through in one step is no interleaving point: no other task runs there.
+
+use racewalk_ir::{Event, ExprId, SuspendKind};
+use racewalk_link::{FunctionRef, Program, Site};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The coroutine functions of a program that may suspend.
+#[derive(Default)]
+pub(crate) struct Suspends {
+    functions: FxHashSet<FunctionRef>,
+}
+
+/// What a suspension point waits for.
+enum Waits {
+    /// Something outside the program, or something unknown: control may go to another task.
+    Outside,
+    /// These functions of the program: control goes to another task when one of them gives it up.
+    For(Vec<FunctionRef>),
+}
+
+impl Suspends {
+    /// A least fixpoint over the call graph, from the functions that wait for something outside the program.
+    pub fn new(program: &Program) -> Self {
+        let mut waiting: FxHashMap<FunctionRef, Vec<FunctionRef>> = FxHashMap::default();
+        let mut open = Vec::new();
+        for function in program.functions() {
+            let body = program.function(function);
+            if !body.is_async || program.is_installed(function.file) {
+                continue;
+            }
+            // Nothing is known of what an abstract method's implementations do.
+            let mut is_outside = body.stub != racewalk_ir::Stub::No;
+            for (kind, operand) in suspensions(&body.events) {
+                match waits(program, function, kind, operand) {
+                    Waits::Outside => is_outside = true,
+                    Waits::For(targets) => targets.into_iter().for_each(|target| {
+                        waiting.entry(target).or_default().push(function);
+                    }),
+                }
+            }
+            if is_outside {
+                open.push(function);
+            }
+        }
+        let mut functions = FxHashSet::default();
+        while let Some(function) = open.pop() {
+            if functions.insert(function) {
+                open.extend(waiting.get(&function).into_iter().flatten());
+            }
+        }
+        Self { functions }
+    }
+
+    /// The coroutine function may give up control.
+    pub fn contains(&self, function: FunctionRef) -> bool {
+        self.functions.contains(&function)
+    }
+
+    /// Control may go to another task at this suspension point.
+    pub fn at(&self, program: &Program, function: FunctionRef, kind: SuspendKind, operand: ExprId) -> bool {
+        match waits(program, function, kind, operand) {
+            Waits::Outside => true,
+            Waits::For(targets) => targets.into_iter().any(|target| self.contains(target)),
+        }
+    }
+}
+
+fn suspensions(events: &[Event]) -> impl Iterator<Item = (SuspendKind, ExprId)> + '_ {
+    events.iter().filter_map(|event| match *event {
+        Event::Suspend(kind, operand) => Some((kind, operand)),
+        _ => None,
+    })
+}
+
+fn waits(program: &Program, function: FunctionRef, kind: SuspendKind, operand: ExprId) -> Waits {
+    if kind == SuspendKind::Yield {
+        return Waits::Outside;
+    }
+    let site = program.site(function, operand);
+    if site.is_some_and(|site| is_known_to_go_through(program, site)) {
+        return Waits::For(Vec::new());
+    }
+    let runs = program.edges(function).iter().filter(|edge| edge.site == operand).map(|edge| edge.target);
+    let targets: Vec<FunctionRef> = runs.filter(|target| program.function(*target).is_async).collect();
+    let is_of_program = |site: &Site| {
+        site.callee.members().iter().all(|member| program.model_of(*member).is_none() && !member.is_unknown())
+    };
+    if targets.is_empty() || !site.is_none_or(is_of_program) {
+        return Waits::Outside;
+    }
+    Waits::For(targets)
+}
+
+/// The models say that the call never suspends.
+fn is_known_to_go_through(program: &Program, site: &Site) -> bool {
+    program.model_at(site).is_some_and(|model| model.never_suspends)
+}

@@ -1,0 +1,431 @@
+//! What state is shared across a suspension point, or between threads of execution?
+
+pub(crate) mod check_then_act;
+pub(crate) mod lost_update;
+pub(crate) mod stampede;
+
+use crate::context::Context;
+use crate::finding::{Finding, Place, Step, Witness};
+use crate::looping::is_test_module;
+use crate::race::cells::{Cell, Owner, Root};
+use crate::race::locks::Guard;
+use crate::race::overlap::{Evidence, Overlap};
+use crate::race::walk::{Conflict, Kind, What};
+use crate::rule::Rule;
+use racewalk_ir::{BindingKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
+use racewalk_link::{ClassRef, FunctionRef, Variable};
+use racewalk_report::Confidence;
+
+/// Why somebody else may come in between, and how sure that is.
+struct Overlapping {
+    evidence: Option<Evidence>,
+    confidence: Confidence,
+}
+
+/// Whether another execution may come between a conflict's read and its write.
+fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> Option<Overlapping> {
+    let this = ctx.function_ref(function);
+    if is_constructor(ctx, function) || is_held_by_callers(ctx, this, 3) || ctx.shared.alone.contains(&this) {
+        return None;
+    }
+    let overlap = own_overlap(ctx, this).filter(|overlap| is_shared(ctx, this, conflict.cell, *overlap));
+    if let Some(overlap) = overlap {
+        let is_once = overlap.evidence == Evidence::ForTasks
+            && conflict.what != What::Modify
+            && conflict.cell.key.is_none()
+            && begins_or_ends(ctx, function);
+        let confidence = if is_once { Confidence::Possible } else { Confidence::Likely };
+        return Some(Overlapping { evidence: Some(overlap.evidence), confidence });
+    }
+    let is_test = is_test_module(ctx.module.name.as_str());
+    if is_test {
+        return None;
+    }
+    if let Some(start) = ctx.shared.race.overlaps.beside(this)
+        && conflict.kind != Kind::LostUpdate
+        && others_write(ctx, this, conflict.cell)
+    {
+        return Some(Overlapping {
+            evidence: Some(Evidence::Beside(start.0, start.1)),
+            confidence: Confidence::Likely,
+        });
+    }
+    let confidence =
+        if is_keyed_by_callers(ctx, function, conflict) { Confidence::Likely } else { Confidence::Possible };
+    Some(Overlapping { evidence: None, confidence })
+}
+
+/// Why the function's executions may overlap: for itself, or for the function around it.
+fn own_overlap(ctx: &Context<'_>, function: FunctionRef) -> Option<Overlap> {
+    ctx.shared.race.overlaps.of(function)
+}
+
+/// By its name the function begins or ends an object's life, which its one owner does.
+fn begins_or_ends(ctx: &Context<'_>, function: FunctionId) -> bool {
+    const NAMES: [&str; 12] = [
+        "__aenter__",
+        "__aexit__",
+        "initialize",
+        "init",
+        "setup",
+        "start",
+        "startup",
+        "open",
+        "stop",
+        "shutdown",
+        "close",
+        "aclose",
+    ];
+    let name = ctx.module.function(function).name.as_str();
+    NAMES.contains(&name) || NAMES.iter().any(|begin| name.strip_prefix("async_") == Some(begin))
+}
+
+fn is_constructor(ctx: &Context<'_>, function: FunctionId) -> bool {
+    matches!(ctx.module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__")
+}
+
+/// Overlapping executions meet at the cell.
+fn is_shared(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
+    match (cell.root, cell.owner) {
+        (Root::Param(..), _) => true,
+        (Root::Variable(variable), _) => is_one_for_all(ctx, function, variable, overlap),
+        (Root::Field(..), Owner::Static) => true,
+        (Root::Field(class, _), Owner::Receiver) => overlap.same_object || is_lasting(ctx, function, class),
+        (Root::Field(class, _), Owner::Object(path)) => {
+            ctx.shared.race.is_lasting(class) || is_shared_param(ctx, function, path, overlap)
+        }
+    }
+}
+
+/// The object is what a parameter stands for, and several executions are given the same one.
+fn is_shared_param(ctx: &Context<'_>, function: FunctionRef, path: Name, overlap: Overlap) -> bool {
+    let root = path.as_str().split('.').next().unwrap_or_default();
+    let params = &ctx.program.function(function).params;
+    params.iter().position(|param| param.name.as_str() == root).is_some_and(|at| overlap.is_same_param(at))
+}
+
+fn is_lasting(ctx: &Context<'_>, function: FunctionRef, class: ClassRef) -> bool {
+    let own = ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id });
+    ctx.shared.race.is_lasting(class) || own.is_some_and(|own| ctx.shared.race.is_lasting(own))
+}
+
+/// A module's variable is one for all; that of a function around is one for those that this function starts.
+fn is_one_for_all(ctx: &Context<'_>, function: FunctionRef, variable: Variable, overlap: Overlap) -> bool {
+    if variable.owner.id == FunctionId(0) {
+        return true;
+    }
+    if hands_out(ctx, function, variable.owner) {
+        return true;
+    }
+    let starter = match overlap.evidence {
+        Evidence::Spawned(by, _) | Evidence::Beside(by, _) => by,
+        Evidence::Served(handler) => handler,
+        Evidence::ForTasks => return false,
+    };
+    let mut current = (starter.file == variable.owner.file).then_some(starter.id);
+    while let Some(id) = current {
+        if id == variable.owner.id {
+            return true;
+        }
+        current = ctx.program.function(FunctionRef { id, ..starter }).parent;
+    }
+    false
+}
+
+/// The function around returns the inner one: its variables live on with it.
+fn hands_out(ctx: &Context<'_>, inner: FunctionRef, around: FunctionRef) -> bool {
+    let name = ctx.program.function(inner).name;
+    let module = ctx.program.module(around.file);
+    let values = &ctx.program.function(around).return_values;
+    values.iter().any(|value| matches!(module.expr(*value), Expr::Name(returned, _) if returned == name))
+}
+
+/// Somebody else than this task writes there: another method of the same class.
+fn others_write(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> bool {
+    let Root::Field(class, _) = cell.root else { return false };
+    if class.file != ctx.file {
+        return false;
+    }
+    let race = &ctx.shared.race;
+    let methods = ctx.functions().filter(|id| {
+        let body = ctx.module.function(*id);
+        body.is_async
+            && body.class == Some(class.id)
+            && body.kind == FunctionKind::Function
+            && !body.name.as_str().starts_with('_')
+    });
+    methods
+        .map(|id| ctx.function_ref(id))
+        .filter(|other| *other != function && race.overlaps.beside(*other).is_none())
+        .any(|other| {
+            let summary = ctx.summaries.of(race, ctx.program, other, 1);
+            summary.effects.iter().any(|effect| {
+                effect.cell.root == cell.root && matches!(effect.what, What::Value | What::Constant | What::Insert)
+            })
+        })
+}
+
+/// A table that callers fill under keys of theirs is there for several callers.
+fn is_keyed_by_callers(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
+    let body = ctx.module.function(function);
+    let Some(key) = conflict.cell.key else { return false };
+    let is_public = body.class.is_some_and(|id| !ctx.shared.race.is_made_per_call(ClassRef { file: ctx.file, id }))
+        && body.kind == FunctionKind::Function;
+    let of_param = || {
+        let root = key.as_str().split('.').next().unwrap_or_default();
+        body.params.iter().any(|param| param.name.as_str() == root) || is_local_of_param(ctx, function, root, 4)
+    };
+    is_public && conflict.cell.owner == Owner::Receiver && conflict.kind == Kind::Stampede && of_param()
+}
+
+/// The local is made of a parameter.
+fn is_local_of_param(ctx: &Context<'_>, function: FunctionId, name: &str, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let body = ctx.module.function(function);
+    let Some(symbol) = body.symbols.iter().find(|symbol| symbol.name.as_str() == name) else { return false };
+    symbol.bindings.iter().any(|binding| match ctx.module.bindings[binding.index()].kind {
+        BindingKind::Param(position) => position > 0 || body.class.is_none(),
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => {
+            names_in(ctx, value, 6).iter().any(|name| is_local_of_param(ctx, function, name, depth))
+        }
+        _ => false,
+    })
+}
+
+fn names_in(ctx: &Context<'_>, value: ExprId, depth: u32) -> Vec<&'static str> {
+    let Some(depth) = depth.checked_sub(1) else { return Vec::new() };
+    let again = |value: ExprId| names_in(ctx, value, depth);
+    match ctx.module.expr(value) {
+        Expr::Name(name, _) => vec![name.as_str()],
+        Expr::Attr(base, _) | Expr::Await(base) => again(base),
+        Expr::Subscript(base, _) => again(base),
+        Expr::Call(_, args) => ctx.module.args(args).iter().flat_map(|arg| again(arg.value)).collect(),
+        Expr::Format(list) | Expr::Operation(list) | Expr::Tuple(list) | Expr::Logical(list, _) => {
+            ctx.module.list(list).iter().flat_map(|part| again(*part)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Every caller holds a lock while it calls.
+fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let body = ctx.program.function(function);
+    if is_locked_by_decorator(ctx, function) {
+        return true;
+    }
+    if body.class.is_some() && !body.name.as_str().starts_with('_') {
+        return false;
+    }
+    let callers = ctx.program.summaries.callers.of(function);
+    !callers.is_empty()
+        && callers.iter().all(|(caller, site, _)| {
+            *caller != function
+                && (ctx.summaries.holds_lock_at(ctx.program, *caller, *site) || is_held_by_callers(ctx, *caller, depth))
+        })
+}
+
+/// A decorator's wrapper calls the function while it holds a lock.
+fn is_locked_by_decorator(ctx: &Context<'_>, function: FunctionRef) -> bool {
+    crate::race::overlap::wrappers(ctx.program, function).into_iter().any(|wrapper| {
+        let module = ctx.program.module(wrapper.file);
+        let decorator = module.function(wrapper.id).parent.map(|id| module.function(id));
+        let wrapped = decorator.and_then(|decorator| decorator.params.first()).map(|param| param.name);
+        let calls = ctx.program.sites(wrapper).iter().filter(|site| match module.expr(site.call) {
+            Expr::Call(callee, _) => matches!(module.expr(callee), Expr::Name(name, _) if Some(name) == wrapped),
+            _ => false,
+        });
+        calls.into_iter().any(|site| ctx.summaries.holds_lock_at(ctx.program, wrapper, site.call))
+    })
+}
+
+/// The findings of one kind of conflict.
+fn report(ctx: &Context<'_>, rule: &'static Rule, kind: Kind, words: &Words, found: &mut Vec<Finding>) {
+    for (function, conflict) in ctx.conflicts() {
+        if conflict.kind == kind
+            && let Some(overlapping) = overlapping(ctx, *function, conflict)
+        {
+            let finding = finding(ctx, rule, *function, conflict, &overlapping, words);
+            ctx.report(*function, finding, found);
+        }
+    }
+}
+
+/// What a rule says of its conflicts.
+struct Words {
+    /// The message, given the cell, what is waited for, and who else comes.
+    message: fn(&Told) -> String,
+    /// What to do.
+    help: fn(&Told) -> (String, &'static str, &'static str),
+    /// What the first step does: `tests` or `reads`.
+    first: &'static str,
+    /// It stands at the read, not at the write.
+    at_read: bool,
+}
+
+/// A conflict in words.
+struct Told {
+    /// The cell.
+    cell: String,
+    /// What the wait is for.
+    wait: String,
+    /// Who else may run meanwhile.
+    other: String,
+    /// What the write does.
+    what: What,
+    /// The cell is an element under a key.
+    is_keyed: bool,
+    /// The read and the write are one statement.
+    is_one_statement: bool,
+}
+
+fn finding(
+    ctx: &Context<'_>,
+    rule: &'static Rule,
+    function: FunctionId,
+    conflict: &Conflict,
+    overlapping: &Overlapping,
+    words: &Words,
+) -> Finding {
+    let told = Told {
+        cell: cell_text(ctx, conflict),
+        wait: ctx.program.path_text(ctx.file, conflict.suspend),
+        other: other_text(ctx, function, overlapping),
+        what: conflict.what,
+        is_keyed: conflict.cell.key.is_some(),
+        is_one_statement: is_one_statement(ctx, conflict),
+    };
+    let at = if words.at_read { conflict.test } else { conflict.write };
+    let mut confidence = overlapping.confidence;
+    if conflict.is_weak || is_only_ever_set(ctx, conflict) {
+        confidence = Confidence::Possible;
+    }
+    let (help, why_safe, rejected) = (words.help)(&told);
+    let mut finding = Finding::new(rule, ctx.place(at), ctx.symbol(function), (words.message)(&told))
+        .confidence(confidence)
+        .help(help)
+        .shape(format!("{}:{}", ctx.symbol(function), told.cell))
+        .note("why-safe", why_safe)
+        .note("rejected", rejected);
+    if let Some(note) = conflict.useless.and_then(useless) {
+        finding = finding.note("no-lock", note);
+    }
+    if let Some(Evidence::Spawned(by, call) | Evidence::Beside(by, call)) = overlapping.evidence {
+        let place = Place { file: by.file, span: ctx.program.module(by.file).span(call) };
+        finding = finding.related(place, "the tasks are started here");
+    }
+    if let Some((inside, at)) = conflict.within {
+        let place = Place { file: inside.file, span: ctx.program.module(inside.file).span(at) };
+        finding = finding.related(place, format!("the write, in `{}`", ctx.program.qualified(inside)));
+    }
+    finding.witness = Some(witness(ctx, function, conflict, words, &told));
+    finding
+}
+
+/// A guard that is held and keeps nobody out.
+fn useless(guard: Guard) -> Option<&'static str> {
+    match guard {
+        Guard::PerCall => Some("the lock that is held here is made anew for every call: it keeps nobody out"),
+        Guard::Several(_) => Some("the semaphore that is held here lets several in: it is no lock"),
+        Guard::Lock(_) => Some("the lock that is held here belongs to one object, the state to all of them"),
+        Guard::Perhaps => None,
+    }
+}
+
+fn cell_text(ctx: &Context<'_>, conflict: &Conflict) -> String {
+    let text = ctx.program.path_text(ctx.file, conflict.read);
+    let base = text.split('[').next().unwrap_or(&text);
+    match conflict.cell.key {
+        Some(key) if key.as_str() != "…" => format!("{base}[{key}]"),
+        _ => text,
+    }
+}
+
+fn other_text(ctx: &Context<'_>, function: FunctionId, overlapping: &Overlapping) -> String {
+    let own = ctx.symbol(function);
+    match overlapping.evidence {
+        Some(Evidence::Served(handler)) => {
+            let label = ctx.program.entries.get(&handler).map(|entry| entry.label.clone());
+            format!("another call of `{own}` (by `{}`)", label.unwrap_or_else(|| ctx.program.qualified(handler)))
+        }
+        Some(Evidence::Spawned(..)) => format!("another task that runs `{own}`"),
+        Some(Evidence::Beside(..)) => "what else is asked of the object while this task runs".to_owned(),
+        Some(Evidence::ForTasks) | None => format!("another call of `{own}`"),
+    }
+}
+
+/// `self.n += await f()`: the read stands in the statement that writes.
+fn is_one_statement(ctx: &Context<'_>, conflict: &Conflict) -> bool {
+    let top = |expr: ExprId| std::iter::successors(Some(expr), |expr| ctx.module.parent(*expr)).last();
+    conflict.read == conflict.write || top(conflict.read) == top(conflict.suspend)
+}
+
+/// A flag that is set and that nobody takes back: the second setting changes nothing.
+fn is_only_ever_set(ctx: &Context<'_>, conflict: &Conflict) -> bool {
+    if conflict.what != What::Constant {
+        return false;
+    }
+    match conflict.cell.root {
+        Root::Field(class, name) => {
+            let module = ctx.program.module(class.file);
+            let fields = ctx.program.class(class).fields.iter().filter(|field| field.name == name);
+            let mut later = fields.filter(|field| !is_constructor_of(module, field.function));
+            !later.any(|field| takes_back(module, field.kind))
+        }
+        Root::Variable(variable) => {
+            let module = ctx.program.module(variable.owner.file);
+            let symbol = &module.function(variable.owner.id).symbols[variable.symbol.index()];
+            let bindings = symbol.bindings.iter().map(|binding| module.bindings[binding.index()]);
+            let mut later = bindings.filter(|binding| binding.within != variable.owner.id);
+            !later.any(|binding| takes_back(module, binding.kind))
+        }
+        Root::Param(..) => false,
+    }
+}
+
+/// The assignment stores "no" again.
+fn takes_back(module: &racewalk_ir::Module, kind: BindingKind) -> bool {
+    let (BindingKind::Value(value) | BindingKind::Typed(_, Some(value))) = kind else { return false };
+    matches!(module.expr(value), Expr::Literal(Literal::None | Literal::Bool(false) | Literal::Int(0)))
+}
+
+fn is_constructor_of(module: &racewalk_ir::Module, function: FunctionId) -> bool {
+    matches!(module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__")
+}
+
+fn witness(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, words: &Words, told: &Told) -> Witness {
+    let symbol = ctx.symbol(function);
+    let step = |task: usize, at: ExprId, does: &str, value: Option<&str>| Step {
+        task,
+        at: ctx.place(at),
+        symbol: symbol.clone(),
+        does: does.to_owned(),
+        value: value.map(str::to_owned),
+    };
+    let seen = match conflict.kind {
+        Kind::LostUpdate => "v",
+        Kind::Stampede => "nothing there",
+        Kind::CheckThenAct => "the test holds",
+    };
+    let done = match conflict.what {
+        What::Value | What::Constant | What::Reset => "writes",
+        What::Modify => "updates",
+        What::Insert => "adds",
+        What::Take | What::Drop => "takes out",
+    };
+    let (mine, lost) = match conflict.kind {
+        Kind::LostUpdate => ("v with A's change", "v with B's change: A's is lost"),
+        Kind::Stampede => ("A's result", "B's result: the work was done twice"),
+        Kind::CheckThenAct => ("the test no longer holds for B", "on a test that is outdated"),
+    };
+    let wait = format!("waits for {}", told.wait);
+    let steps = vec![
+        step(0, conflict.test, words.first, Some(seen)),
+        step(0, conflict.suspend, &wait, None),
+        step(1, conflict.test, words.first, Some(seen)),
+        step(1, conflict.suspend, &wait, None),
+        step(0, conflict.write, done, Some(mine)),
+        step(1, conflict.write, done, Some(lost)),
+    ];
+    Witness { tasks: vec!["A", "B"], object: told.cell.clone(), steps }
+}
