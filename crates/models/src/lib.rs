@@ -70,6 +70,11 @@ impl Models {
         BUILTIN.iter().any(|(_, roots, ..)| roots.contains(&root))
     }
 
+    /// The library with this import root is one that applications are made with: it calls handlers.
+    pub fn calls_handlers(&self, root: &str) -> bool {
+        self.classes.iter().any(|(path, class)| class.kind == Some(ClassKind::App) && path.first_segment() == root)
+    }
+
     /// Every path that some model names, with other paths of the same things.
     pub fn paths(&self) -> impl Iterator<Item = Name> + '_ {
         let named = self.functions.keys().chain(self.classes.keys()).chain(self.values.keys()).copied();

@@ -5,7 +5,7 @@
 
 use racewalk_ir::{Event, Expr, ExprId, FunctionKind, Role};
 use racewalk_link::{Answer, FunctionRef, How, Program, Type};
-use racewalk_models::{Runs, Serves, Spawns};
+use racewalk_models::{Joins, Runs, Serves, Spawns};
 use rustc_hash::FxHashSet;
 
 /// All such functions.
@@ -17,7 +17,8 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
         let module = program.module(caller.file);
         for edge in program.edges(caller) {
             // What is dropped never runs.
-            let is_settled = matches!(module.role(edge.site), Role::Awaited | Role::Dropped);
+            let is_settled = matches!(module.role(edge.site), Role::Awaited | Role::Dropped)
+                || is_awaited_in_wrapping(program, caller, edge.site);
             if !program.function(edge.target).is_async || is_settled {
                 continue;
             }
@@ -82,6 +83,16 @@ pub(crate) fn beginnings(program: &Program) -> FxHashSet<FunctionRef> {
     found
 }
 
+/// `await wait_for(work(), 5)`: awaited all the same.
+fn is_awaited_in_wrapping(program: &Program, caller: FunctionRef, site: ExprId) -> bool {
+    let module = program.module(caller.file);
+    let Some(wrapping) = module.parent(site).filter(|parent| module.role(*parent) == Role::Awaited) else {
+        return false;
+    };
+    let models = program.site(caller, wrapping).into_iter().flat_map(|site| program.models_at(site));
+    models.into_iter().any(|model| model.joins == Some(Joins::One))
+}
+
 /// What a function awaits first.
 fn first_awaited(program: &Program, function: FunctionRef) -> Option<ExprId> {
     program.function(function).events.iter().find_map(|event| match event {
@@ -108,7 +119,8 @@ fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
             program.model_at(site).is_none_or(|model| {
                 let joins = || program.evaluator(function.file).given_by(function.id, site);
                 !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
-                    && (model.joins.is_none() || program.evaluator(function.file).awaitable(joins()) != Answer::Yes)
+                    && (matches!(model.joins, None | Some(Joins::One))
+                        || program.evaluator(function.file).awaitable(joins()) != Answer::Yes)
             })
         })
     })
@@ -132,14 +144,21 @@ fn starts_programs(program: &Program, function: FunctionRef) -> bool {
     !body.is_async && body.class.is_none() && is_start
 }
 
-/// The coroutine is an argument of a call that starts a loop for it, or that has a thread do so: `submit(asyncio.run, work())`.
+/// The coroutine is an argument of a call that starts a loop for it, or that has a thread do so: `submit(asyncio.run, work())`;
+/// the program's own helpers that start loops count, too.
 fn is_run_to_end(program: &Program, caller: FunctionRef, site: ExprId) -> bool {
     let module = program.module(caller.file);
     let Some(runner) = module.parent(site) else { return false };
     let Expr::Call(_, args) = module.expr(runner) else { return false };
     let runs_loop = |callee: Type| program.model_of(callee).is_some_and(|model| model.runs_loop);
     let callee = program.site(caller, runner).map(|site| site.callee);
-    callee.is_some_and(runs_loop)
+    let is_helper = |callee: Type| match callee {
+        Type::Function(target) | Type::Method(target, _) => {
+            !program.function(target).is_async && program.summaries.starts_loop.contains_key(&target)
+        }
+        _ => false,
+    };
+    callee.is_some_and(|callee| runs_loop(callee) || is_helper(callee))
         || callee.is_some_and(|callee| program.model_of(callee).is_some_and(|model| model.offloads.is_some()))
             && module.args(args).iter().any(|arg| runs_loop(program.evaluator(caller.file).eval(caller.id, arg.value)))
 }

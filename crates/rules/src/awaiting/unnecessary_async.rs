@@ -99,11 +99,15 @@
 //! - Handlers, hooks, dependencies, lifespans and commands of frameworks; tests and fixtures.
 //! - Functions passed or stored where an awaitable or a coroutine function is required (`create_task(f())`, `gather`,
 //!   a parameter typed `Callable[…, Awaitable[…]]`), or handed to something unknown.
-//! - Stubs (`...`, `pass`, a docstring), bodies that raise `NotImplementedError`, async generators, dunder methods.
+//! - Stubs (`...`, `pass`, a docstring), bodies that raise `NotImplementedError` or only write a line into a log, methods of a
+//!   class that leaves others to its subclasses, async generators, dunder methods.
 //! - Handlers in a table where at least one of them awaits. Where none does: one finding, at the dispatcher.
 //! - Functions that need a running loop although they do not await: `create_task`, `get_running_loop`, `call_soon`.
 //! - Functions whose name is an implicit protocol: the same async name in many modules of the program.
 //! - Functions that reach a nested event loop or a blocking call: these should await, and are reported for that.
+//! - `possible`, shown with `--strict`: one of several functions between which a caller chooses, all with the same arguments,
+//!   when another one suspends; a dependency of a web framework's handlers, by its parameters and the errors it raises; what a
+//!   module lists in `__all__`.
 //!
 //! ## Symptoms
 //! - `TypeError: object NoneType can't be used in 'await' expression`: the half-done removal; the function is plain
@@ -125,7 +129,7 @@ use crate::awaiting::async_uses::AsyncUses;
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Stub, SuspendKind};
+use racewalk_ir::{Arg, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Stub, SuspendKind};
 use racewalk_link::{ClassRef, FunctionRef, How, Program, Type, Why};
 use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
@@ -166,11 +170,14 @@ fn alone(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
         "make it a plain `def` and take the `await` from {}",
         if callers == 1 { "its call" } else { "its calls" }
     );
-    let is_side = crate::looping::is_side_module(ctx.module.name.as_str())
-        || is_exported(ctx.program, ctx.function_ref(function));
+    let this = ctx.function_ref(function);
+    let is_doubtful = crate::looping::is_side_module(ctx.module.name.as_str())
+        || is_exported(ctx.program, this)
+        || is_one_of_a_family(ctx.program, this)
+        || answers_requests(ctx.program, this);
     let mut finding = Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message)
         .help(help)
-        .confidence(if is_side { Confidence::Possible } else { Confidence::Likely })
+        .confidence(if is_doubtful { Confidence::Possible } else { Confidence::Likely })
         .shape("alone");
     for place in uses.awaited.iter().take(3) {
         finding = finding.related(*place, "awaited here");
@@ -185,6 +192,83 @@ fn is_exported(program: &Program, function: FunctionRef) -> bool {
     let name = body.class.map_or(body.name, |class| module.class(class).name);
     let mut lists = program.modules().iter().filter_map(|module| module.exports.as_ref());
     !body.name.as_str().starts_with('_') && lists.any(|names| names.contains(&name))
+}
+
+/// Its caller chooses between it and others that it awaits alike, with the same arguments, and another one does suspend.
+fn is_one_of_a_family(program: &Program, function: FunctionRef) -> bool {
+    let callers = program.summaries.callers.of(function);
+    callers.iter().any(|(caller, site, _)| {
+        let module = program.module(caller.file);
+        let mut siblings = program.edges(*caller).iter().filter(|edge| edge.target != function);
+        siblings.any(|edge| {
+            let body = program.function(edge.target);
+            body.is_async
+                && !never_suspends(program, edge.target)
+                && body.class.is_some() == program.function(function).class.is_some()
+                && module.role(edge.site) == Role::Awaited
+                && has_same_arguments(module, *site, edge.site)
+                && are_alternatives(&program.function(*caller).events, *site, edge.site)
+        })
+    })
+}
+
+/// At most one of the two calls is made: they stand in different arms of a branch.
+fn are_alternatives(events: &[Event], one: ExprId, other: ExprId) -> bool {
+    let (one, other) = (arms_at(events, one), arms_at(events, other));
+    one.iter().any(|(branch, arm)| other.iter().any(|(of, another)| branch == of && arm != another))
+}
+
+/// The branches around a call, each with the arm that the call stands in.
+fn arms_at(events: &[Event], call: ExprId) -> Vec<(usize, usize)> {
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        match *event {
+            Event::Branch(_) => open.push((at, 0)),
+            Event::Arm(_) => {
+                if let Some((_, arm)) = open.last_mut() {
+                    *arm += 1;
+                }
+            }
+            Event::EndBranch(_) => {
+                open.pop();
+            }
+            Event::Call(at) if at == call => return open,
+            _ => {}
+        }
+    }
+    Vec::new()
+}
+
+/// Both calls have arguments, and the same names as these.
+fn has_same_arguments(module: &Module, one: ExprId, other: ExprId) -> bool {
+    let (Expr::Call(_, one), Expr::Call(_, other)) = (module.expr(one), module.expr(other)) else { return false };
+    let (one, other) = (module.args(one), module.args(other));
+    let name = |arg: &Arg| match module.expr(arg.value) {
+        Expr::Name(name, _) => Some(name),
+        _ => None,
+    };
+    let is_same =
+        |(one, other): (&Arg, &Arg)| one.kind == other.kind && name(one).is_some() && name(one) == name(other);
+    !one.is_empty() && one.len() == other.len() && one.iter().zip(other).all(is_same)
+}
+
+/// By its parameters and the errors that it raises, a web framework calls it for its handlers: a plain one would run in a thread.
+fn answers_requests(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    let module = program.module(function.file);
+    let evaluator = program.evaluator(function.file);
+    let is_web = |class: Name| program.models().calls_handlers(class.first_segment());
+    let is_injected = |param: &racewalk_ir::Param| {
+        let declared = param.annotation.map(|annotation| evaluator.annotation(function.id, annotation));
+        matches!(declared, Some(Type::ExternalInstance(class, _)) if is_web(class))
+    };
+    let is_answer = |site: &racewalk_link::Site| {
+        matches!(site.callee, Type::External(class) if is_web(class)) && module.role(site.call) == Role::Raised
+    };
+    body.class.is_none()
+        && !body.name.as_str().starts_with('_')
+        && body.params.iter().all(is_injected)
+        && program.sites(function).iter().any(is_answer)
 }
 
 /// Nothing in the function gives way to another task, and it is declared async all the same.
@@ -232,15 +316,36 @@ fn has_plain_twin(program: &Program, function: FunctionRef) -> bool {
     module.functions.iter().any(is_twin)
 }
 
-/// It calls nothing and changes nothing: a placeholder, or a hook's default.
+/// It changes nothing and calls nothing but a logger: a placeholder, or a hook's default.
 fn does_nothing(program: &Program, function: FunctionRef) -> bool {
     let acts =
         |event: &Event| matches!(event, Event::Call(_) | Event::WritePlace(..) | Event::Modify(_) | Event::Define(_));
     let body = program.function(function);
+    if only_logs(program, function) {
+        return true;
+    }
     let only_raises = matches!(body.events.last(), Some(Event::Raise(Some(_))))
         && body.events.iter().filter(|event| matches!(event, Event::Call(_))).count() <= 1
         && body.return_values.is_empty();
     only_raises || !body.events.iter().any(acts)
+}
+
+/// Nothing comes of it but lines in a log.
+fn only_logs(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    let module = program.module(function.file);
+    let is_harmless = |event: &Event| match *event {
+        Event::WritePlace(..) | Event::Modify(_) | Event::Define(_) | Event::Raise(_) | Event::Enter(..) => false,
+        Event::Call(call) if module.role(call) == Role::Dropped => is_log(program, function, call),
+        _ => true,
+    };
+    let is_offered = !body.name.as_str().starts_with('_');
+    is_offered && body.return_values.is_empty() && body.events.iter().all(is_harmless)
+}
+
+fn is_log(program: &Program, function: FunctionRef, call: ExprId) -> bool {
+    let callee = program.site(function, call).map(|site| site.callee);
+    matches!(callee, Some(Type::ExternalMethod(class, ..)) if class.as_str() == "logging.Logger")
 }
 
 /// A decorator that only says how a method is bound.
@@ -289,10 +394,15 @@ fn is_held_up(program: &Program, function: FunctionRef) -> bool {
     })
 }
 
-/// A method that a base declares, that a subclass overrides, or that a class outside the program may ask for.
+/// A method that a base declares, that a subclass overrides, or that a class outside the program may ask for. A class some of
+/// whose methods are left to its subclasses is there to be overridden.
 fn belongs_to_interface(program: &Program, function: FunctionRef) -> bool {
     let body = program.function(function);
     let Some(class) = body.class else { return false };
+    let mut methods = program.module(function.file).functions.iter().filter(|method| method.class == Some(class));
+    if methods.any(|method| method.stub == Stub::NotImplemented) {
+        return true;
+    }
     let class = ClassRef { file: function.file, id: class };
     let foreign = |base: Type| match base {
         Type::Class(base) => {

@@ -102,6 +102,8 @@
 //! - A thread that runs a loop of its own, inside the coroutines of that loop.
 //! - Done-callbacks of asyncio's tasks and callbacks of the loop: these run in its thread.
 //! - Reading without side effects: `queue.qsize()`, `task.done()`.
+//! - `possible`, shown with `--strict`: more than one helper between the function that is handed to the thread and the
+//!   call, or any between a framework's plain handler and the call.
 //!
 //! ## Symptoms
 //! - `RuntimeError: no running event loop`: `create_task`, `get_running_loop` or `asyncio.timeout` in a worker thread.
@@ -125,7 +127,7 @@ use crate::finding::{Finding, Hop, Place};
 use crate::rule::{Question, Rule};
 use crate::scopes;
 use racewalk_ir::{BindingKind, Defs, Expr, ExprId, FunctionId};
-use racewalk_link::{Site, Type};
+use racewalk_link::{How, Site, Type};
 use racewalk_models::{Call, Spawns};
 use racewalk_report::{Confidence, Severity};
 
@@ -207,15 +209,23 @@ fn describe(ctx: &Context<'_>, function: FunctionId, call: ExprId, callee: Type,
         .help(help)
         .shape(ctx.program.callee_name(callee).unwrap_or(text));
     finding.chain = chain(ctx, function, call);
-    // Each step of a long way is one that a condition may stand before.
-    const LONGEST_LIKELY: usize = 5;
-    let is_likely = finding.chain.len() <= LONGEST_LIKELY;
-    finding.confidence = if is_likely { Confidence::Likely } else { Confidence::Possible };
+    finding.confidence = if is_short_way(ctx, function) { Confidence::Likely } else { Confidence::Possible };
     if let Some(handed) = finding.chain.first().filter(|_| finding.chain.len() > 1) {
         let at = handed.at;
         finding = finding.related(at, "handed to another thread here");
     }
     finding
+}
+
+/// Each step of a long way is one that a condition may stand before; what a framework runs in a thread it runs elsewhere, too.
+fn is_short_way(ctx: &Context<'_>, function: FunctionId) -> bool {
+    const MOST_HANDED: usize = 2;
+    const MOST_OF_ENTRY: usize = 1;
+    let route = ctx.shared.threads.route(ctx.function_ref(function));
+    let is_handed = route.first().is_some_and(|(from, site)| {
+        ctx.program.edges(*from).iter().any(|edge| edge.site == *site && edge.how == How::Offloads)
+    });
+    route.len() <= if is_handed { MOST_HANDED } else { MOST_OF_ENTRY }
 }
 
 /// From the hand-over to the call.

@@ -35,18 +35,19 @@ pub(super) fn is_at_beginning(ctx: &Context<'_>, function: FunctionId, site: Exp
         && events.iter().take_while(|event| !matches!(event, Event::Suspend(..))).any(is_site)
 }
 
-/// Work on one file of the program's own choice is small, and so is what a connection to a database file does; a tree of files
-/// and a person hold up nobody where no request is served; a thread that is joined has mostly ended.
+/// Work on one file is small, unless it stores the bytes that somebody brings or takes in such a file for a request, and so is
+/// what a connection to a database file does; a tree of files and a person hold up nobody where no request is served; a thread
+/// or a piece of work that was started elsewhere has mostly ended when somebody waits for it.
 pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, sink: &Sink) -> bool {
     match blocks {
         Blocks::File => {
             let is_repeated = || is_in_loop(ctx, function, sink.site) && serves_requests(ctx, function);
-            let matters = is_handler(ctx, function) || is_repeated();
-            let is_work = matters && is_more_than_opened(ctx, function, sink.site);
-            !is_work && !stores_bytes(ctx, function, sink.site)
+            let is_asked = || is_handler(ctx, function) || is_repeated();
+            let takes_bytes = || is_asked() && reads_bytes(ctx, function, sink.site);
+            !stores_bytes(ctx, function, sink.site) && !takes_bytes()
         }
         Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
-        Blocks::Thread => is_join(sink) && !is_receiver_made_here(ctx, sink.site),
+        Blocks::Thread => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
         Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
         _ => false,
     }
@@ -56,11 +57,6 @@ fn is_method(sink: &Sink) -> bool {
     sink.callee.members().iter().any(|callee| matches!(callee, Type::ExternalMethod(..)))
 }
 
-fn is_join(sink: &Sink) -> bool {
-    let is_join = |callee: &Type| matches!(callee, Type::ExternalMethod(_, method, _) if method.as_str() == "join");
-    sink.callee.members().iter().any(is_join)
-}
-
 /// The function itself is what a request, event, tool call or job gets to.
 fn is_handler(ctx: &Context<'_>, function: FunctionId) -> bool {
     let entry = ctx.program.entry_runs(ctx.function_ref(function));
@@ -68,11 +64,12 @@ fn is_handler(ctx: &Context<'_>, function: FunctionId) -> bool {
 }
 
 /// What the method is called on is made by a call in the same function: a thread that has just been started, a connection
-/// that has just been opened.
+/// that has just been opened, work that has just been handed out.
 fn is_receiver_made_here(ctx: &Context<'_>, call: ExprId) -> bool {
     let mut current = call;
     loop {
         current = match ctx.module.expr(current) {
+            Expr::Call(..) if current != call => return true,
             Expr::Call(callee, _) => callee,
             Expr::Attr(base, _) => base,
             Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
@@ -113,35 +110,69 @@ fn is_short(ctx: &Context<'_>, sink: &Sink) -> bool {
     sleeps_at_most(ctx.program.module(sink.function.file), sink.site, LONGEST)
 }
 
-/// What is opened is read or written here, too; a handle that is passed on waits where it goes.
-fn is_more_than_opened(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
-    let Expr::Call(callee, _) = ctx.module.expr(opened) else { return true };
-    let opens = match ctx.module.expr(callee) {
-        Expr::Name(name, _) | Expr::Attr(_, name) => name.as_str() == "open",
-        _ => false,
-    };
-    !opens || !uses_of_handle(ctx, function, opened).is_empty()
-}
-
-/// What somebody brings is written to a file of bytes. Text that a program keeps for itself is mostly short.
+/// What somebody brings is written to a file of bytes in one go. Text that a program keeps for itself is mostly short, and so
+/// is a piece that is written before the next one is awaited.
 fn stores_bytes(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
-    let Expr::Call(callee, args) = ctx.module.expr(opened) else { return false };
     let brings = |call: ExprId| {
         ctx.evaluator.args(call).first().is_some_and(|written| comes_from_parameter(ctx, written.value, 6))
     };
-    let is_write = |call: ExprId, name: &str| match ctx.module.expr(call) {
-        Expr::Call(callee, _) => matches!(ctx.module.expr(callee), Expr::Attr(_, method) if method.as_str() == name),
-        _ => false,
-    };
-    if matches!(ctx.module.expr(callee), Expr::Attr(_, name) if name.as_str() == "write_bytes") {
+    if is_method_called(ctx, opened, "write_bytes") {
         return brings(opened);
     }
+    let stores = |call: ExprId| {
+        is_method_called(ctx, call, "write") && brings(call) && !is_between_suspensions(ctx, function, call)
+    };
+    opens_bytes(ctx, opened) && uses_of_handle(ctx, function, opened).into_iter().any(stores)
+}
+
+/// A whole file of bytes is read: an image, a recording, an archive.
+fn reads_bytes(ctx: &Context<'_>, function: FunctionId, opened: ExprId) -> bool {
+    let reads_all = |call: ExprId| is_method_called(ctx, call, "read") && ctx.evaluator.args(call).is_empty();
+    is_method_called(ctx, opened, "read_bytes")
+        || opens_bytes(ctx, opened) && uses_of_handle(ctx, function, opened).into_iter().any(reads_all)
+}
+
+fn is_method_called(ctx: &Context<'_>, call: ExprId, name: &str) -> bool {
+    match ctx.module.expr(call) {
+        Expr::Call(callee, _) => matches!(ctx.module.expr(callee), Expr::Attr(_, method) if method.as_str() == name),
+        _ => false,
+    }
+}
+
+/// `open(path, "wb")`
+fn opens_bytes(ctx: &Context<'_>, opened: ExprId) -> bool {
     let is_binary = |arg: &Arg| match ctx.module.expr(arg.value) {
         Expr::Literal(Literal::Str(mode)) => mode.as_str().len() <= 3 && mode.as_str().contains('b'),
         _ => false,
     };
-    let mut uses = uses_of_handle(ctx, function, opened).into_iter();
-    ctx.module.args(args).iter().any(is_binary) && uses.any(|call| is_write(call, "write") && brings(call))
+    ctx.evaluator.args(opened).iter().any(is_binary)
+}
+
+/// The innermost loop around the call suspends, too.
+fn is_between_suspensions(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let mut loops: Vec<(bool, bool)> = Vec::new();
+    for event in &ctx.module.function(function).events {
+        match *event {
+            Event::Loop(_) => loops.push((false, false)),
+            Event::Call(at) if at == call => {
+                if let Some((_, is_around)) = loops.last_mut() {
+                    *is_around = true;
+                }
+            }
+            Event::Suspend(..) => {
+                if let Some((suspends, _)) = loops.last_mut() {
+                    *suspends = true;
+                }
+            }
+            Event::EndLoop => {
+                if loops.pop() == Some((true, true)) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The calls of a file's methods, and those that are given the file.
