@@ -4,6 +4,7 @@
 //! `if sample is not None:` does not block for a caller that gives no sample.
 
 use crate::Program;
+use crate::receiver::ObjectFact;
 use crate::types::{FunctionRef, Type};
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind};
 use racewalk_models::{ClassKind, Ends};
@@ -14,9 +15,9 @@ use std::rc::Rc;
 
 /// A condition that holds, or does not, wherever control gets to the guarded expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Guard {
-    condition: ExprId,
-    holds: bool,
+pub(crate) struct Guard {
+    pub condition: ExprId,
+    pub holds: bool,
 }
 
 /// What is known of a value at a call.
@@ -47,8 +48,14 @@ impl Given {
     }
 }
 
-/// What the parameters of a function are given, by position.
-pub(crate) type Frame = SmallVec<[Given; 8]>;
+/// What a function is called with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Frame {
+    /// What the parameters are given, by position.
+    given: SmallVec<[Given; 8]>,
+    /// What its callers have found out about the object that it is a method of.
+    object: Vec<ObjectFact>,
+}
 
 /// Whether control gets to an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -320,6 +327,9 @@ impl Program {
             return Way::Barred;
         }
         let reader = Reader { program: self, module, function, frame, callees: &guards.callees };
+        if self.contradicts(function, &frame.object, guards.facts(place)) {
+            return Way::Barred;
+        }
         let mut way = if place.in_handler { Way::Open } else { Way::Clear };
         for guard in guards.facts(place) {
             match reader.truth(guard.condition, DEPTH) {
@@ -337,7 +347,9 @@ impl Program {
     pub(crate) fn own_frame(&self, function: FunctionRef) -> Frame {
         let module = self.module(function.file);
         let own = |default: ExprId| Given { value: literal(module, default), is_open: true };
-        self.function(function).params.iter().map(|param| param.default.map_or(Given::UNKNOWN, own)).collect()
+        let params = self.function(function).params.iter();
+        let given = params.map(|param| param.default.map_or(Given::UNKNOWN, own)).collect();
+        Frame { given, object: Vec::new() }
     }
 
     /// What a call in `caller` gives to the parameters of `target`.
@@ -352,7 +364,7 @@ impl Program {
         let body = self.function(target);
         let guards = known.of(self, caller);
         let Some(skipped) = guards.callees.get(&site).and_then(|callee| bound_parameters(*callee, target)) else {
-            return body.params.iter().map(|_| Given::UNKNOWN).collect();
+            return Frame::default();
         };
         let module = self.module(caller.file);
         let reader = Reader { program: self, module, function: caller, frame, callees: &guards.callees };
@@ -368,7 +380,31 @@ impl Program {
                 None => param.default.map_or(Given::UNKNOWN, |default| Given::sure(literal(declared, default))),
             }
         };
-        body.params.iter().enumerate().map(given).collect()
+        let given = body.params.iter().enumerate().map(given).collect();
+        let place = guards.place(module, site);
+        let here = place.into_iter().flat_map(|place| guards.facts(place));
+        Frame { given, object: self.object_facts(caller, &frame.object, site, here) }
+    }
+
+    /// What is known where a function gets to one of its expressions.
+    pub(crate) fn facts_at(&self, known: &KnownGuards, function: FunctionRef, site: ExprId) -> Vec<Guard> {
+        let module = self.module(function.file);
+        let guards = known.of(self, function);
+        let place = guards.place(module, site);
+        let facts = place.into_iter().flat_map(|place| guards.facts(place));
+        facts.flat_map(|guard| parts(module, guard)).collect()
+    }
+}
+
+/// The single conditions that hold, or fail, when a compound one does: both of `a and b`, neither of `a or b`.
+pub(crate) fn parts(module: &Module, guard: Guard) -> SmallVec<[Guard; 2]> {
+    match module.expr(guard.condition) {
+        Expr::Not(condition) => parts(module, Guard { condition, holds: !guard.holds }),
+        Expr::Logical(list, operator) if (operator == LogicalOp::And) == guard.holds => {
+            let operands = module.list(list).iter();
+            operands.flat_map(|operand| parts(module, Guard { condition: *operand, holds: guard.holds })).collect()
+        }
+        _ => SmallVec::from_slice(&[guard]),
     }
 }
 
@@ -484,7 +520,9 @@ impl Reader<'_> {
                 BindingKind::Param(0) if self.program.function(self.function).class.is_some() => {
                     Given::sure(Value::Some)
                 }
-                BindingKind::Param(position) => self.frame.get(position as usize).copied().unwrap_or(Given::UNKNOWN),
+                BindingKind::Param(position) => {
+                    self.frame.given.get(position as usize).copied().unwrap_or(Given::UNKNOWN)
+                }
                 BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => self.value(value, depth),
                 BindingKind::Function(_) | BindingKind::Class(_) => Given::sure(Value::Some),
                 _ => Given::UNKNOWN,

@@ -15,6 +15,7 @@ mod known;
 mod member;
 mod overload;
 mod params;
+mod receiver;
 mod route;
 mod slots;
 mod summary;

@@ -82,6 +82,9 @@ impl Program {
 
     /// Whether a function gets to an expression of its own, as far as its own parameters tell.
     pub fn own_way(&self, known: &KnownGuards, function: FunctionRef, site: ExprId) -> Way {
+        if self.is_other_class(known, function, site, None) {
+            return Way::Barred;
+        }
         self.way(known, function, &self.own_frame(function), site, false)
     }
 }
@@ -113,7 +116,11 @@ impl Search<'_> {
         }
         let Some(is_override) = self.program.leads_to(self.steps, caller, edge.site, edge.target) else { return };
         let way = way.min(self.program.way(self.known, caller, frame, edge.site, !self.legs.is_empty()));
-        if way == Way::Barred || self.legs.iter().any(|leg| leg.function == edge.target) {
+        let is_taken = self.legs.iter().any(|leg| leg.function == edge.target);
+        if way == Way::Barred
+            || is_taken
+            || self.program.is_other_class(self.known, caller, edge.site, Some(edge.target))
+        {
             return;
         }
         let handed = self.program.handed_frame(self.known, caller, frame, edge.site, edge.target);
@@ -128,7 +135,8 @@ impl Search<'_> {
         }
         for number in self.program.summaries.sinks_of(function) {
             let sink = &self.program.summaries.sinks[number as usize];
-            if self.trouble.is_caused_by(sink.kind) {
+            let is_other = || self.program.is_other_class(self.known, function, sink.site, None);
+            if self.trouble.is_caused_by(sink.kind) && !is_other() {
                 let way = way.min(self.program.way(self.known, function, frame, sink.site, true));
                 self.found(Leg { function, site: sink.site, is_override }, number, way);
             }
