@@ -9,11 +9,15 @@ use crate::race::walk::Conflict;
 use crate::race::{Race, Summaries};
 use crate::runs::Runs;
 use crate::threads::Threads;
-use racewalk_ir::{BindingId, BindingKind, Event, ExprId, FunctionId, FunctionKind, Module, Name, Role, Span};
+use racewalk_ir::{
+    BindingId, BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Span,
+};
 use racewalk_link::{Evaluator, FileId, FunctionRef, KnownGuards, Leg, Program, Type};
 use racewalk_report::Confidence;
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// What identifies a callee across files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +62,8 @@ pub(crate) struct Shared {
     pub runs: Runs,
     /// What functions share, and who overlaps.
     pub race: Race,
+    /// The names that the program uses, once a rule has asked.
+    mentioned: OnceLock<FxHashSet<Name>>,
 }
 
 impl Shared {
@@ -87,8 +93,29 @@ impl Shared {
             threads,
             homes,
             runs,
+            mentioned: OnceLock::new(),
         }
     }
+}
+
+/// All names, members, short texts and imported names in the program.
+fn mentioned(program: &Program) -> FxHashSet<Name> {
+    let modules: Vec<&Module> = program.modules().iter().filter(|module| !module.signatures_only).collect();
+    let in_module = |module: &Module| {
+        let used = module.exprs.iter().filter_map(|expr| match *expr {
+            Expr::Name(name, _) | Expr::Attr(_, name) | Expr::Literal(Literal::Str(name)) => Some(name),
+            _ => None,
+        });
+        let imported = module.bindings.iter().filter_map(|binding| match binding.kind {
+            BindingKind::ImportMember(_, name) => Some(name),
+            _ => None,
+        });
+        used.chain(imported).chain(module.exports.iter().flatten().copied()).collect::<FxHashSet<Name>>()
+    };
+    modules.into_par_iter().map(in_module).reduce(FxHashSet::default, |mut all, one| {
+        all.extend(one);
+        all
+    })
 }
 
 /// A module that others import patches the loop as it is imported.
@@ -156,6 +183,22 @@ impl<'p> Context<'p> {
     /// The numbers of all bodies.
     pub fn functions(&self) -> impl Iterator<Item = FunctionId> + use<> {
         (0..self.module.functions.len() as u32).map(FunctionId)
+    }
+
+    /// Some code of the program uses the name, whatever it stands for there.
+    pub(crate) fn is_mentioned(&self, name: Name) -> bool {
+        self.shared.mentioned.get_or_init(|| mentioned(self.program)).contains(&name)
+    }
+
+    /// Some other module imports this one, as far as the names tell.
+    pub(crate) fn is_imported(&self) -> bool {
+        let own = self.module.name.as_str();
+        let is_own = |path: &Name| {
+            let (long, short) =
+                if path.as_str().len() > own.len() { (path.as_str(), own) } else { (own, path.as_str()) };
+            long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        self.program.modules().iter().any(|module| module.imports.iter().any(is_own))
     }
 
     /// The place of an expression.

@@ -111,3 +111,37 @@ pub(crate) fn statement_of(ctx: &Context<'_>, expr: ExprId) -> ExprId {
     }
     current
 }
+
+/// At most one of two calls is made: they stand in different arms of one branch.
+pub(crate) fn are_alternatives(events: &[Event], one: ExprId, other: ExprId) -> bool {
+    let (one, other) = (arms_around(events, one, false), arms_around(events, other, false));
+    are_different(&one, &other)
+}
+
+/// The same, or one of them stands in a handler of what the other is guarded for.
+pub(crate) fn are_exclusive(events: &[Event], one: ExprId, other: ExprId) -> bool {
+    let (one, other) = (arms_around(events, one, true), arms_around(events, other, true));
+    are_different(&one, &other)
+}
+
+fn are_different(one: &[(usize, usize)], other: &[(usize, usize)]) -> bool {
+    one.iter().any(|(branch, arm)| other.iter().any(|(of_other, another)| branch == of_other && arm != another))
+}
+
+/// The branches (and guarded blocks) around a call, each with the number of the arm (or handler) that the call stands in.
+fn arms_around(events: &[Event], call: ExprId, with_handlers: bool) -> Vec<(usize, usize)> {
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        match event {
+            Event::Branch(_) => open.push((at, 0)),
+            Event::Try if with_handlers => open.push((at, 0)),
+            Event::Arm(_) => open.last_mut().into_iter().for_each(|(_, arm)| *arm += 1),
+            Event::Handler(_) if with_handlers => open.last_mut().into_iter().for_each(|(_, arm)| *arm += 1),
+            Event::EndBranch(_) => drop(open.pop()),
+            Event::EndTry if with_handlers => drop(open.pop()),
+            Event::Call(at) if *at == call => break,
+            _ => {}
+        }
+    }
+    open
+}

@@ -135,7 +135,7 @@ use crate::errors::{are_contained, does_not_fail, is_one_safe_step};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingId, Event, Expr, ExprId, FunctionId, Role};
+use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{FunctionRef, Site, Type};
 use racewalk_models::{ClassKind, Spawns};
 use racewalk_report::{Confidence, Severity};
@@ -310,7 +310,12 @@ fn coroutine_name(ctx: &Context<'_>, call: ExprId) -> String {
 
 fn unread(ctx: &Context<'_>, binding: BindingId, call: ExprId, started: &str) -> Option<String> {
     let bound = ctx.module.bindings[binding.index()];
-    let name = ctx.module.function(bound.owner).symbols[bound.symbol.index()].name;
+    let symbol = &ctx.module.function(bound.owner).symbols[bound.symbol.index()];
+    // Who deletes it in the end has held it until then.
+    if symbol.bindings.iter().any(|other| ctx.module.bindings[other.index()].kind == BindingKind::Deleted) {
+        return None;
+    }
+    let name = symbol.name;
     let collected = !ctx.bound_to(call).contains(&binding);
     Some(if collected {
         format!("the {started}s collected in `{name}` are never awaited")

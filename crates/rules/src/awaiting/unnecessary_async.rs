@@ -129,6 +129,7 @@ use crate::awaiting::async_uses::AsyncUses;
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
+use crate::scopes::are_alternatives;
 use racewalk_ir::{Arg, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Stub, SuspendKind};
 use racewalk_link::{ClassRef, FunctionRef, How, Program, Type, Why};
 use racewalk_models::ClassKind;
@@ -210,33 +211,6 @@ fn is_one_of_a_family(program: &Program, function: FunctionRef) -> bool {
                 && are_alternatives(&program.function(*caller).events, *site, edge.site)
         })
     })
-}
-
-/// At most one of the two calls is made: they stand in different arms of a branch.
-fn are_alternatives(events: &[Event], one: ExprId, other: ExprId) -> bool {
-    let (one, other) = (arms_at(events, one), arms_at(events, other));
-    one.iter().any(|(branch, arm)| other.iter().any(|(of, another)| branch == of && arm != another))
-}
-
-/// The branches around a call, each with the arm that the call stands in.
-fn arms_at(events: &[Event], call: ExprId) -> Vec<(usize, usize)> {
-    let mut open: Vec<(usize, usize)> = Vec::new();
-    for (at, event) in events.iter().enumerate() {
-        match *event {
-            Event::Branch(_) => open.push((at, 0)),
-            Event::Arm(_) => {
-                if let Some((_, arm)) = open.last_mut() {
-                    *arm += 1;
-                }
-            }
-            Event::EndBranch(_) => {
-                open.pop();
-            }
-            Event::Call(at) if at == call => return open,
-            _ => {}
-        }
-    }
-    Vec::new()
 }
 
 /// Both calls have arguments, and the same names as these.

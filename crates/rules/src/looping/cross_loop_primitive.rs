@@ -127,6 +127,7 @@ use crate::homes::{Home, loop_bound};
 use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wait};
 use crate::rule::{Question, Rule};
 use crate::runs::{Run, is_primitive, is_repeated};
+use crate::scopes::are_exclusive;
 use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name, ScopeKind, SuspendKind};
 use racewalk_link::{FunctionRef, How, Type};
 use racewalk_models::ClassKind;
@@ -236,7 +237,7 @@ fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
         let is_same_loop = start.made == other_start.made;
         return start.site < other_start.site
             && !is_same_loop
-            && !are_exclusive(ctx, one.host, start.site, other_start.site)
+            && !are_exclusive(&ctx.program.function(one.host).events, start.site, other_start.site)
             && !leaves_after(ctx, one.host, start.site);
     }
     let callers = |run: &Run| ctx.program.summaries.callers.of(run.host);
@@ -246,39 +247,11 @@ fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
     one.host < other.host && (one.in_thread || other.in_thread || share_caller)
 }
 
-/// The two calls stand in different arms of one branch.
-fn are_exclusive(ctx: &Context<'_>, host: FunctionRef, one: ExprId, other: ExprId) -> bool {
-    let arms = |call: ExprId| arms_around(ctx, host, call);
-    let (first, second) = (arms(one), arms(other));
-    first.iter().any(|(branch, arm)| second.iter().any(|(of_second, other)| branch == of_second && arm != other))
-}
-
 /// The function ends in the arm in which the call stands.
 fn leaves_after(ctx: &Context<'_>, host: FunctionRef, call: ExprId) -> bool {
     let events = ctx.program.function(host).events.iter().skip_while(|event| **event != Event::Call(call));
     let rest = events.take_while(|event| !matches!(event, Event::Arm(_) | Event::EndBranch(_) | Event::Handler(_)));
     rest.into_iter().any(|event| matches!(event, Event::Return(_) | Event::Raise(_)))
-}
-
-/// The branches around a call, each with the number of the arm that the call stands in.
-fn arms_around(ctx: &Context<'_>, host: FunctionRef, call: ExprId) -> Vec<(usize, usize)> {
-    let mut open = Vec::new();
-    for (at, event) in ctx.program.function(host).events.iter().enumerate() {
-        match event {
-            Event::Branch(_) | Event::Try => open.push((at, 0)),
-            Event::Arm(_) | Event::Handler(_) => {
-                if let Some(innermost) = open.last_mut() {
-                    innermost.1 += 1;
-                }
-            }
-            Event::EndBranch(_) | Event::EndTry => {
-                open.pop();
-            }
-            Event::Call(at) if *at == call => break,
-            _ => {}
-        }
-    }
-    open
 }
 
 /// A future or primitive that is handed to a thread which uses it on a loop of its own.

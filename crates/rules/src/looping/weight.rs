@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::looping::{is_command_module, is_side_module, is_test_module};
-use racewalk_ir::{Arg, BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, Name};
+use racewalk_ir::{Arg, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
 use racewalk_link::{Sink, Type, is_certain, sleeps_at_most};
 use racewalk_models::{Blocks, Serves};
 use racewalk_report::Confidence;
@@ -23,8 +23,22 @@ pub(super) fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
     let module = ctx.module.name.as_str();
     is_test_module(module)
         || ctx.shared.alone.contains(&ctx.function_ref(function))
+        || is_unused(ctx, function)
         || ((is_command_module(module) || is_side_module(module)) && !serves_requests(ctx, function))
         || prepares(ctx.module.function(function).name)
+}
+
+/// A function that nobody calls, imports, mentions or decorates, of a module that the program does use. Methods are looked up by
+/// name more often than that, and a library's are there for others; a module that nobody imports may be one that somebody shows.
+fn is_unused(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let body = ctx.module.function(function);
+    body.kind == FunctionKind::Function
+        && body.class.is_none()
+        && body.parent == Some(FunctionId(0))
+        && body.decorators.is_empty()
+        && ctx.program.summaries.callers.of(ctx.function_ref(function)).is_empty()
+        && ctx.is_imported()
+        && !ctx.is_mentioned(body.name)
 }
 
 /// The call stands before the first suspension point of what begins the only work of a loop.
@@ -93,7 +107,7 @@ pub(super) fn is_mild_through_helpers(
     blocks: Blocks,
 ) -> bool {
     match blocks {
-        Blocks::Disk => !is_in_loop(ctx, function, site),
+        Blocks::Disk => !is_in_loop(ctx, function, site) || !serves_requests(ctx, function),
         Blocks::Input => !serves_requests(ctx, function),
         Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
         Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
