@@ -107,7 +107,7 @@ pub(super) fn is_mild_through_helpers(
     blocks: Blocks,
 ) -> bool {
     match blocks {
-        Blocks::Disk => !is_in_loop(ctx, function, site) || !serves_requests(ctx, function),
+        Blocks::Disk => !is_in_loop(ctx, function, site),
         Blocks::Input => !serves_requests(ctx, function),
         Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
         Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
