@@ -114,6 +114,11 @@ impl Evaluator<'_> {
             }
             return self.modelled(model, Type::DYNAMIC, call);
         }
+        // `enumerate(workers)` is modelled by what it gives, not by its class.
+        let made = models.constructor(path).map(|id| models.call(id));
+        if let Some(model) = made.filter(|model| model.returns.is_some()) {
+            return self.modelled(model, Type::ExternalInstance(path, crate::types::Types::EMPTY), call);
+        }
         match models.class(path) {
             Some(_) => Type::ExternalInstance(path, crate::types::Types::EMPTY),
             // Most capitalised names are classes: their instances are no coroutines.
