@@ -17,8 +17,10 @@ pub(crate) fn functions(program: &Program) -> FxHashSet<FunctionRef> {
         let module = program.module(caller.file);
         for edge in program.edges(caller) {
             // What is dropped never runs.
-            let is_settled = matches!(module.role(edge.site), Role::Awaited | Role::Dropped)
-                || is_awaited_in_wrapping(program, caller, edge.site);
+            let is_settled = matches!(
+                module.role(edge.site),
+                Role::Awaited | Role::EnteredAsync | Role::IteratedAsync | Role::Dropped
+            ) || is_awaited_in_wrapping(program, caller, edge.site);
             if !program.function(edge.target).is_async || is_settled {
                 continue;
             }

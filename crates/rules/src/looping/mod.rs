@@ -102,7 +102,12 @@ pub(crate) fn is_side_module(name: &str) -> bool {
         "scripts",
         "_scripts",
         "notebooks",
+        "benchmark",
         "benchmarks",
+        "demo",
+        "demos",
+        "samples",
+        "tutorials",
         "playground",
     ];
     is_test_module(name) || name.split('.').any(|segment| side.contains(&segment))
