@@ -178,11 +178,7 @@ fn is_between_suspensions(ctx: &Context<'_>, function: FunctionId, call: ExprId)
                     *suspends = true;
                 }
             }
-            Event::EndLoop => {
-                if loops.pop() == Some((true, true)) {
-                    return true;
-                }
-            }
+            Event::EndLoop if loops.pop() == Some((true, true)) => return true,
             _ => {}
         }
     }
