@@ -75,6 +75,9 @@ pub struct Class {
     /// Its methods run what subclasses define: of an instance of a subclass of the program's own, their effects here say nothing.
     #[serde(default)]
     pub template: bool,
+    /// The peer may itself limit how long an operation takes (a database's statement timeout).
+    #[serde(default)]
+    pub peer_limits: bool,
     /// Names of methods that the framework calls on subclasses, and how.
     #[serde(default)]
     pub hooks: BTreeMap<String, Entry>,
@@ -121,6 +124,10 @@ pub enum ClassKind {
     Thread,
     /// A cancel scope or deadline.
     Deadline,
+    /// A transaction: what it has locked or written waits for its end.
+    Transaction,
+    /// The exception by which a task is cancelled.
+    Cancellation,
     /// A network client or session that may be shared.
     Client,
     /// A session or connection that one task at a time may use.
@@ -229,6 +236,12 @@ pub struct Call {
     /// It gives the number of the process that calls it.
     #[serde(default)]
     pub own_process: bool,
+    /// It only notes something down (a log): it does not fail, and what it is given is not dealt with by that.
+    #[serde(default)]
+    pub records: bool,
+    /// What it gives, entered, keeps the exceptions that its arguments name from getting out.
+    #[serde(default)]
+    pub suppresses: bool,
     /// It reads a variable of the environment.
     #[serde(default)]
     pub reads_environment: bool,

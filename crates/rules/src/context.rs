@@ -3,6 +3,7 @@
 use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
+use crate::bounding::no_timeout;
 use crate::finding::{Finding, Hop, Place};
 use crate::homes::Homes;
 use crate::race::walk::Conflict;
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub race: Race,
     /// The names that the program uses, once a rule has asked.
     mentioned: OnceLock<FxHashSet<Name>>,
+    /// The import roots of libraries whose clients are made with a time limit.
+    pub limited_clients: FxHashSet<&'static str>,
 }
 
 impl Shared {
@@ -94,6 +97,7 @@ impl Shared {
             homes,
             runs,
             mentioned: OnceLock::new(),
+            limited_clients: no_timeout::limited_clients(program),
         }
     }
 }

@@ -2,12 +2,15 @@
 
 mod alone;
 mod awaiting;
+mod bounding;
+mod cancelling;
 mod context;
 mod errors;
 mod fate;
 mod finding;
 mod homes;
 mod looping;
+mod paths;
 mod race;
 mod rule;
 mod runs;
@@ -25,7 +28,7 @@ use rayon::prelude::*;
 
 /// All rules, by question and name.
 pub fn all() -> &'static [&'static Rule] {
-    static ALL: [&Rule; 17] = [
+    const ALL: &[&Rule] = &[
         &awaiting::async_callback::RULE,
         &awaiting::await_non_awaitable::RULE,
         &awaiting::await_outside_async::RULE,
@@ -34,6 +37,10 @@ pub fn all() -> &'static [&'static Rule] {
         &awaiting::missing_await::RULE,
         &awaiting::unnecessary_async::RULE,
         &awaiting::wrapper_drops_await::RULE,
+        &bounding::no_timeout::RULE,
+        &bounding::permit_leak::RULE,
+        &bounding::unbounded_fan_out::RULE,
+        &cancelling::swallowed_cancellation::RULE,
         &looping::blocking_call::RULE,
         &looping::cross_loop_primitive::RULE,
         &looping::cross_thread_call::RULE,
@@ -44,7 +51,7 @@ pub fn all() -> &'static [&'static Rule] {
         &sharing::lost_update::RULE,
         &sharing::stampede::RULE,
     ];
-    &ALL
+    ALL
 }
 
 /// Runs these rules over the program's reported files. The order of the findings is the caller's to settle.

@@ -1,0 +1,7 @@
+//! What limits it?
+
+mod deadlines;
+pub(crate) mod no_timeout;
+pub(crate) mod permit_leak;
+mod sizes;
+pub(crate) mod unbounded_fan_out;
