@@ -422,7 +422,7 @@ fn is_limited(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> bool
         Expr::Call(callee, _) => callee,
         _ => call,
     };
-    let names_limit = |expr: ExprId| name_of(ctx, expr).is_some_and(|name| names_limiter(name));
+    let names_limit = |expr: ExprId| name_of(ctx, expr).is_some_and(names_limiter);
     names_limit(callee)
         || ctx.evaluator.args(call).iter().any(|arg| names_limit(arg.value))
         || ctx.evaluator.args(fan_out.call).iter().any(|arg| names_limit(arg.value))

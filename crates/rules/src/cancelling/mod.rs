@@ -1,4 +1,6 @@
 //! What happens when it is cancelled or fails?
 
-pub(crate) mod cleanups;
+mod cleanups;
+pub(crate) mod orphaned_losers;
 pub(crate) mod swallowed_cancellation;
+pub(crate) mod swallowed_error;
