@@ -236,6 +236,9 @@ pub struct Call {
     /// It gives the number of the process that calls it.
     #[serde(default)]
     pub own_process: bool,
+    /// It waits for the seconds of its first argument and for nothing else.
+    #[serde(default)]
+    pub sleeps: bool,
     /// It only notes something down (a log): it does not fail, and what it is given is not dealt with by that.
     #[serde(default)]
     pub records: bool,

@@ -51,6 +51,7 @@ pub fn all() -> &'static [&'static Rule] {
         &looping::patched_event_loop::RULE,
         &sharing::check_then_act::RULE,
         &sharing::lost_update::RULE,
+        &sharing::sleep_as_sync::RULE,
         &sharing::stampede::RULE,
     ];
     ALL

@@ -136,7 +136,7 @@ fn dropped_outcome(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Opti
     if !is_unread(ctx, function, waited)
         || cancels_before(ctx, function, at)
         || is_in_cleanup(events, at)
-        || tasks_are_read(ctx, function, site, at)
+        || tasks_are_read(ctx, function, site)
         || !may_fail(ctx, function, site)
     {
         return None;
@@ -183,35 +183,40 @@ fn is_in_cleanup(events: &[Event], at: usize) -> bool {
     })
 }
 
-/// The tasks that are waited for have a name that is read afterwards, or belong to somebody else.
-fn tasks_are_read(ctx: &Context<'_>, function: FunctionId, site: &Site, at: usize) -> bool {
-    let events = &ctx.module.function(function).events;
-    ctx.evaluator.args(site.call).iter().any(|arg| {
-        let value = match ctx.module.expr(arg.value) {
-            Expr::Spread(inner) => inner,
-            _ => arg.value,
-        };
-        match ctx.module.expr(value) {
-            Expr::Name(_, defs) => {
-                let bindings = ctx.module.defs(&defs);
-                let is_given = bindings.is_empty()
-                    || bindings.iter().any(|binding| {
-                        !matches!(
-                            ctx.module.bindings[binding.index()].kind,
-                            BindingKind::Value(_) | BindingKind::Typed(..)
-                        )
-                    });
-                is_given
-                    || events.iter().skip(at).any(|event| {
-                        let Event::Read(read) = *event else { return false };
-                        let Expr::Name(_, later) = ctx.module.expr(read) else { return false };
-                        read != value && ctx.module.defs(&later).iter().any(|binding| bindings.contains(binding))
-                    })
-            }
-            Expr::Attr(..) | Expr::Subscript(..) => true,
-            _ => false,
+/// The tasks that are waited for have a name that is read elsewhere too, or belong to somebody else.
+fn tasks_are_read(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    ctx.evaluator.args(site.call).iter().any(|arg| is_read_elsewhere(ctx, function, arg.value))
+}
+
+fn is_read_elsewhere(ctx: &Context<'_>, function: FunctionId, value: ExprId) -> bool {
+    match ctx.module.expr(value) {
+        Expr::Spread(inner) => is_read_elsewhere(ctx, function, inner),
+        Expr::List(list) | Expr::Set(list) | Expr::Tuple(list) => {
+            ctx.module.list(list).iter().any(|member| is_read_elsewhere(ctx, function, *member))
         }
-    })
+        Expr::Name(name, defs) => {
+            let bindings = ctx.module.defs(&defs);
+            let is_made_here = |binding: &racewalk_ir::BindingId| {
+                matches!(ctx.module.bindings[binding.index()].kind, BindingKind::Value(_) | BindingKind::Typed(..))
+            };
+            bindings.is_empty()
+                || !bindings.iter().all(is_made_here)
+                || !ctx.captures_of(function, name).is_empty()
+                || bindings.iter().flat_map(|binding| ctx.reads_of(*binding)).any(|(_, read)| {
+                    *read != value
+                        && !is_added_to(ctx, *read)
+                        && !matches!(ctx.module.role(*read), Role::Condition | Role::Tested)
+                })
+        }
+        Expr::Attr(..) | Expr::Subscript(..) => true,
+        _ => false,
+    }
+}
+
+/// `tasks.append(…)`
+fn is_added_to(ctx: &Context<'_>, read: ExprId) -> bool {
+    let member = ctx.module.parent(read).map(|member| ctx.module.expr(member));
+    matches!(member, Some(Expr::Attr(_, name)) if matches!(name.as_str(), "append" | "add" | "extend"))
 }
 
 /// Some of the work may fail in a way that matters: it is not known to deal with its errors, and tidies nothing up.

@@ -2,6 +2,7 @@
 
 pub(crate) mod check_then_act;
 pub(crate) mod lost_update;
+pub(crate) mod sleep_as_sync;
 pub(crate) mod stampede;
 
 use crate::context::Context;
