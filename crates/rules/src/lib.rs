@@ -40,6 +40,8 @@ pub fn all() -> &'static [&'static Rule] {
         &bounding::no_timeout::RULE,
         &bounding::permit_leak::RULE,
         &bounding::unbounded_fan_out::RULE,
+        &cancelling::async_generator_cleanup::RULE,
+        &cancelling::fail_fast_leak::RULE,
         &cancelling::orphaned_losers::RULE,
         &cancelling::swallowed_cancellation::RULE,
         &cancelling::swallowed_error::RULE,

@@ -1,6 +1,9 @@
 //! What happens when it is cancelled or fails?
 
+pub(crate) mod async_generator_cleanup;
 mod cleanups;
+pub(crate) mod fail_fast_leak;
+mod gathered;
 pub(crate) mod orphaned_losers;
 pub(crate) mod swallowed_cancellation;
 pub(crate) mod swallowed_error;

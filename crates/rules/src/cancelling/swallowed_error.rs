@@ -83,15 +83,16 @@
 //! `cancel/fail-fast-leak`, `await/floating-task`, `cancel/swallowed-cancellation`.
 
 use crate::cancelling::cleanups::{cancels_before, is_cleanup, is_cleanup_name};
+use crate::cancelling::gathered::{coroutines, is_read_elsewhere};
 use crate::context::Context;
 use crate::errors::are_contained;
 use crate::finding::Finding;
 use crate::looping::is_side_module;
 use crate::paths::{Guarded, catches};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, Role, SuspendKind};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Literal, Role, SuspendKind};
 use racewalk_link::{Answer, Site, Type};
-use racewalk_models::{Joins, Spawns};
+use racewalk_models::Joins;
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -188,37 +189,6 @@ fn tasks_are_read(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool 
     ctx.evaluator.args(site.call).iter().any(|arg| is_read_elsewhere(ctx, function, arg.value))
 }
 
-fn is_read_elsewhere(ctx: &Context<'_>, function: FunctionId, value: ExprId) -> bool {
-    match ctx.module.expr(value) {
-        Expr::Spread(inner) => is_read_elsewhere(ctx, function, inner),
-        Expr::List(list) | Expr::Set(list) | Expr::Tuple(list) => {
-            ctx.module.list(list).iter().any(|member| is_read_elsewhere(ctx, function, *member))
-        }
-        Expr::Name(name, defs) => {
-            let bindings = ctx.module.defs(&defs);
-            let is_made_here = |binding: &racewalk_ir::BindingId| {
-                matches!(ctx.module.bindings[binding.index()].kind, BindingKind::Value(_) | BindingKind::Typed(..))
-            };
-            bindings.is_empty()
-                || !bindings.iter().all(is_made_here)
-                || !ctx.captures_of(function, name).is_empty()
-                || bindings.iter().flat_map(|binding| ctx.reads_of(*binding)).any(|(_, read)| {
-                    *read != value
-                        && !is_added_to(ctx, *read)
-                        && !matches!(ctx.module.role(*read), Role::Condition | Role::Tested)
-                })
-        }
-        Expr::Attr(..) | Expr::Subscript(..) => true,
-        _ => false,
-    }
-}
-
-/// `tasks.append(…)`
-fn is_added_to(ctx: &Context<'_>, read: ExprId) -> bool {
-    let member = ctx.module.parent(read).map(|member| ctx.module.expr(member));
-    matches!(member, Some(Expr::Attr(_, name)) if matches!(name.as_str(), "append" | "add" | "extend"))
-}
-
 /// Some of the work may fail in a way that matters: it is not known to deal with its errors, and tidies nothing up.
 fn may_fail(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
     let mut work: Vec<ExprId> = Vec::new();
@@ -228,51 +198,6 @@ fn may_fail(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
         }
     }
     !work.is_empty() && work.iter().any(|call| matters(ctx, function, *call))
-}
-
-/// The calls that make the awaitables in a value.
-fn coroutines(ctx: &Context<'_>, function: FunctionId, value: ExprId, work: &mut Vec<ExprId>, left: u32) {
-    let Some(left) = left.checked_sub(1) else { return };
-    match ctx.module.expr(value) {
-        Expr::Spread(inner) | Expr::Comp(_, inner) => coroutines(ctx, function, inner, work, left),
-        Expr::List(list) | Expr::Tuple(list) | Expr::Set(list) => {
-            for member in ctx.module.list(list) {
-                coroutines(ctx, function, *member, work, left);
-            }
-        }
-        Expr::Call(..) => {
-            let site = ctx.program.site(ctx.function_ref(function), value);
-            let spawns = site
-                .and_then(|site| ctx.program.model_at(site))
-                .is_some_and(|model| model.spawns == Some(Spawns::Task) || model.joins == Some(Joins::One));
-            match ctx.evaluator.args(value).first().filter(|_| spawns) {
-                Some(inner) => coroutines(ctx, function, inner.value, work, left),
-                None => work.push(value),
-            }
-        }
-        Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
-            BindingKind::Value(inner) | BindingKind::Typed(_, Some(inner)) => {
-                coroutines(ctx, function, inner, work, left);
-                for (_, read) in ctx.reads_of(binding) {
-                    appended(ctx, function, *read, work, left);
-                }
-            }
-            _ => {}
-        },
-        _ => {}
-    }
-}
-
-/// `tasks.append(…)`
-fn appended(ctx: &Context<'_>, function: FunctionId, read: ExprId, work: &mut Vec<ExprId>, left: u32) {
-    let Some(member) = ctx.module.parent(read) else { return };
-    let Expr::Attr(_, method) = ctx.module.expr(member) else { return };
-    if matches!(method.as_str(), "append" | "add" | "extend")
-        && let Some(call) = ctx.module.parent(member)
-        && let Some(arg) = ctx.evaluator.args(call).first()
-    {
-        coroutines(ctx, function, arg.value, work, left);
-    }
 }
 
 fn matters(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
