@@ -236,6 +236,9 @@ pub struct Call {
     /// It gives the number of the process that calls it.
     #[serde(default)]
     pub own_process: bool,
+    /// It keeps a cancellation from its awaitable argument: the wait ends, the work goes on.
+    #[serde(default)]
+    pub shields: bool,
     /// It waits for the seconds of its first argument and for nothing else.
     #[serde(default)]
     pub sleeps: bool,

@@ -327,7 +327,6 @@ fn writes_outside(program: &Program, function: FunctionRef, site: &Site) -> bool
 fn is_bookkeeping(field: Name) -> bool {
     let field = field.as_str();
     let words = [
-        "cache",
         "token",
         "usage",
         "count",
