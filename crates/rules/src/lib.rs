@@ -54,7 +54,9 @@ pub fn all() -> &'static [&'static Rule] {
         &looping::nested_event_loop::RULE,
         &looping::patched_event_loop::RULE,
         &sharing::check_then_act::RULE,
+        &sharing::iterate_across_await::RULE,
         &sharing::lost_update::RULE,
+        &sharing::shared_default::RULE,
         &sharing::sleep_as_sync::RULE,
         &sharing::stampede::RULE,
     ];

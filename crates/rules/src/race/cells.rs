@@ -193,6 +193,8 @@ impl<'p> Cells<'_, 'p> {
             }
             _ => match self.evaluator.eval(self.function.id, base).without_none() {
                 Type::Module(file) => return self.module_member(file, member),
+                // What a class's own constructor gives, as its methods see it, is an object of the function.
+                Type::Class(class) if self.is_local(base) => (self.object(base), Some(class)),
                 Type::Class(class) => (Owner::Static, Some(class)),
                 Type::Instance(class, _) => (self.object(base), Some(class)),
                 _ => {
@@ -216,6 +218,12 @@ impl<'p> Cells<'_, 'p> {
                 _ => Owner::Object(Name::new(&self.program.path_text(self.function.file, base))),
             },
         }
+    }
+
+    /// A local that is no parameter.
+    fn is_local(&self, expr: ExprId) -> bool {
+        let Expr::Name(_, Defs::One(binding)) = self.module().expr(expr) else { return false };
+        !matches!(self.module().bindings[binding.index()].kind, BindingKind::Param(_))
     }
 
     fn is_own_receiver(&self, expr: ExprId) -> bool {

@@ -5,23 +5,50 @@
 //! write ([`walk`]). The rules of the question `share` ask for the conflicts of their kind.
 
 pub(crate) mod cells;
-mod containers;
+pub(crate) mod containers;
 pub(crate) mod locks;
+pub(crate) mod mutators;
 pub(crate) mod overlap;
 pub(crate) mod suspends;
 pub(crate) mod walk;
+pub(crate) mod writes;
 
 use crate::homes::Homes;
 use cells::{Cell, Cells, Owner, Root};
 use locks::Guard;
-use overlap::Overlaps;
+use mutators::Mutators;
+use overlap::{Made, Overlaps};
 use racewalk_ir::{Event, Expr, ExprId};
 use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, OnceLock};
 use suspends::Suspends;
-use walk::{Known, Summary, walk};
+use walk::{Summary, walk};
+use writes::Writes;
+
+const SHARDS: usize = 16;
+
+/// The summaries of functions by how many calls away they were looked at from; for all threads.
+#[derive(Default)]
+struct Known([Mutex<FxHashMap<(FunctionRef, u32), Arc<Summary>>>; SHARDS]);
+
+impl Known {
+    fn shard(&self, function: FunctionRef) -> &Mutex<FxHashMap<(FunctionRef, u32), Arc<Summary>>> {
+        &self.0[(function.file.index() + function.id.index()) % SHARDS]
+    }
+
+    fn get(&self, function: FunctionRef, depth: u32) -> Option<Arc<Summary>> {
+        let known = self.shard(function).lock().expect("no thread panics while it holds the table");
+        known.get(&(function, depth)).cloned()
+    }
+
+    fn keep(&self, function: FunctionRef, depth: u32, summary: Arc<Summary>) {
+        let mut known = self.shard(function).lock().expect("no thread panics while it holds the table");
+        known.insert((function, depth), summary);
+    }
+}
 
 /// What the whole program's functions share, and who overlaps.
 #[derive(Default)]
@@ -29,14 +56,17 @@ pub(crate) struct Race {
     pub suspends: Suspends,
     pub overlaps: Overlaps,
     lasting: FxHashSet<ClassRef>,
-    made_per_call: FxHashSet<ClassRef>,
+    made: Made,
+    mutators: OnceLock<Mutators>,
+    pub writes: Writes,
+    known: Known,
 }
 
 impl Race {
     pub fn new(program: &Program, homes: &Homes) -> Self {
         let lasting = homes.lasting_classes().clone();
         let overlaps = Overlaps::new(program, &|class| lasting.contains(&class));
-        Self { suspends: Suspends::new(program), overlaps, lasting, made_per_call: overlap::made_per_call(program) }
+        Self { suspends: Suspends::new(program), overlaps, lasting, made: Made::new(program), mutators: OnceLock::new(), writes: Writes::new(program), known: Known::default() }
     }
 
     /// The process keeps an instance of the class for good.
@@ -44,9 +74,19 @@ impl Race {
         self.lasting.contains(&class)
     }
 
+    /// Who changes which container in place. Made when the first rule asks.
+    pub fn mutators(&self, program: &Program) -> &Mutators {
+        self.mutators.get_or_init(|| Mutators::new(program))
+    }
+
     /// Instances are made for a call, and kept by nobody else.
     pub fn is_made_per_call(&self, class: ClassRef) -> bool {
-        self.made_per_call.contains(&class)
+        self.made.per_call.contains(&class)
+    }
+
+    /// The program makes instances of the class itself; of others its users do.
+    pub fn is_made(&self, class: ClassRef) -> bool {
+        self.made.anywhere.contains(&class)
     }
 
     /// The guard is not narrower than the cell: an object's own lock says nothing of what all objects share.
@@ -59,31 +99,25 @@ impl Race {
     }
 }
 
-/// What walks over functions have found, for one file's rules.
+/// The evaluators with which one file's rules walk over functions, its own and others.
 pub(crate) struct Summaries<'p> {
-    known: RefCell<Known>,
     evaluators: RefCell<FxHashMap<FileId, Rc<Evaluator<'p>>>>,
-    /// Where each open context manager was entered.
-    entered: RefCell<FxHashMap<(FunctionRef, ExprId), usize>>,
 }
 
 impl<'p> Summaries<'p> {
     pub fn new() -> Self {
-        Self { known: RefCell::default(), evaluators: RefCell::default(), entered: RefCell::default() }
+        Self { evaluators: RefCell::default() }
     }
 
-    /// What the function does to cells, seen from so many calls away. A function that is being walked over has no effects on
-    /// itself; one that was looked at from further away, and so less deeply, is looked at again.
-    pub fn of(&self, race: &Race, program: &'p Program, function: FunctionRef, depth: u32) -> Rc<Summary> {
-        if let Some((from, known)) = self.known.borrow().get(&function)
-            && *from <= depth
-        {
-            return known.clone();
+    /// What the function does to cells, seen from so many calls away: the further, the less deeply it is looked at. The answer
+    /// depends on nothing else, so it is the same for all who ask.
+    pub fn of(&self, race: &Race, program: &'p Program, function: FunctionRef, depth: u32) -> Arc<Summary> {
+        if let Some(known) = race.known.get(function, depth) {
+            return known;
         }
-        self.known.borrow_mut().insert(function, (0, Rc::default()));
         let evaluator = self.evaluator(program, function.file);
-        let summary = Rc::new(walk(race, self, program, &evaluator, function, depth));
-        self.known.borrow_mut().insert(function, (depth, summary.clone()));
+        let summary = Arc::new(walk(race, self, program, &evaluator, function, depth));
+        race.known.keep(function, depth, summary.clone());
         summary
     }
 

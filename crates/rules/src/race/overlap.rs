@@ -56,6 +56,8 @@ impl Overlap {
 #[derive(Default)]
 pub(crate) struct Overlaps {
     many: FxHashMap<FunctionRef, Overlap>,
+    /// Starts that happen only while no other task of theirs runs.
+    guarded: FxHashSet<(FunctionRef, ExprId)>,
     /// Functions that are started once as a task, beside what their object is asked to do meanwhile.
     beside: FxHashMap<FunctionRef, (FunctionRef, ExprId)>,
 }
@@ -68,7 +70,8 @@ impl Overlaps {
         let mut seeds: Vec<(FunctionRef, Overlap)> = spawns.iter().filter_map(Spawn::seed).collect();
         seeds.extend(served(program));
         seeds.extend(for_tasks(program));
-        let mut overlaps = Self::default();
+        let guarded = spawns.iter().filter(|spawn| spawn.is_guarded).map(|spawn| (spawn.by, spawn.call)).collect();
+        let mut overlaps = Self { guarded, ..Self::default() };
         for same_object in [true, false] {
             for (function, overlap) in seeds.iter().filter(|(_, overlap)| overlap.same_object == same_object) {
                 overlaps.spread(program, lasting, *function, *overlap);
@@ -102,11 +105,12 @@ impl Overlaps {
             }
             self.many.insert(function, known.map_or(overlap, |known| known.joined(overlap)));
             open.extend(
-                wrappers(program, function).into_iter().map(|wrapper| (wrapper, Overlap { same_params: 0, ..overlap })),
+                wrappers(program, function).into_iter().map(|wrapper| (wrapper, Overlap { same_params: u32::MAX, ..overlap })),
             );
             for edge in program.edges(function) {
                 let target = program.function(edge.target);
-                if edge.how == How::Offloads || edge.is_override || target.name.as_str() == "__init__" {
+                let is_apart = self.guarded.contains(&(function, edge.site)) || has_own_loop(program, function, edge.site);
+                if is_apart || edge.how == How::Offloads || edge.is_override || target.name.as_str() == "__init__" {
                     continue;
                 }
                 let class = target.class.filter(|_| target.kind == FunctionKind::Function);
@@ -126,6 +130,12 @@ impl Overlaps {
     }
 }
 
+/// `run(f())`: the coroutine is given an event loop of its own.
+fn has_own_loop(program: &Program, function: FunctionRef, site: ExprId) -> bool {
+    let around = program.module(function.file).parent(site).and_then(|around| program.site(function, around));
+    around.is_some_and(|around| program.models_at(around).any(|model| model.runs_loop))
+}
+
 /// A place where a coroutine is started beside its caller.
 struct Spawn {
     target: FunctionRef,
@@ -137,6 +147,8 @@ struct Spawn {
     same_object: bool,
     /// See [`Overlap::same_params`].
     same_params: u32,
+    /// It is started only when no other one runs, and kept where that is looked up.
+    is_guarded: bool,
 }
 
 impl Spawn {
@@ -194,13 +206,26 @@ fn spawn(program: &Program, by: FunctionRef, start: &Start, all: &[Start]) -> Sp
     let receiver = start.receiver_text(program, by);
     let has_one_receiver = side_by_side.clone().all(|other| other.receiver_text(program, by) == receiver);
     let is_several = side_by_side.count() > 1 && (has_one_receiver || is_plain(program, start.target));
-    let is_before = |object| is_made_before(program, by, object, start.first_of_loop);
+    let is_guarded = is_kept_where_tested(program, by, start.call);
+    // In a loop: what was there before. Side by side: what several are given alike.
+    let alike = |object: ExprId| {
+        let text = program.path_text(by.file, object);
+        let others = all.iter().filter(|other| other.target == start.target && other.call != start.call);
+        others.into_iter().any(|other| arguments(module, other.call).any(|given| program.path_text(by.file, given) == text))
+    };
+    let is_before = |object| match start.first_of_loop {
+        Some(_) => is_made_before(program, by, object, start.first_of_loop),
+        None => alike(object),
+    };
     Spawn {
         target: start.target,
         by,
         call: start.call,
-        many: start.first_of_loop.is_some() || is_several,
-        same_object: start.receiver(program, by).is_none_or(is_before),
+        many: !is_guarded && (start.first_of_loop.is_some() || is_several),
+        is_guarded,
+        same_object: start
+            .receiver(program, by)
+            .is_none_or(|receiver| is_made_before(program, by, receiver, start.first_of_loop)),
         same_params: shared_params(
             program,
             by,
@@ -210,6 +235,39 @@ fn spawn(program: &Program, by: FunctionRef, start: &Start, all: &[Start]) -> Sp
             &is_before,
         ),
     }
+}
+
+fn arguments(module: &Module, call: ExprId) -> impl Iterator<Item = ExprId> + '_ {
+    let args = match module.expr(call) {
+        Expr::Call(_, args) => module.args(args),
+        _ => &[],
+    };
+    args.iter().map(|arg| arg.value)
+}
+
+/// `if not self._task: self._task = create_task(self._run())`: what is started is kept in a place that a condition before
+/// looks at.
+fn is_kept_where_tested(program: &Program, by: FunctionRef, call: ExprId) -> bool {
+    let module = program.module(by.file);
+    let Some(whole) = std::iter::successors(Some(call), |expr| module.parent(*expr)).last() else { return false };
+    let events = &program.function(by).events;
+    let kept = events.iter().enumerate().find_map(|(at, event)| match *event {
+        Event::WritePlace(target, Some(value)) if value == whole => Some((at, target)),
+        _ => None,
+    });
+    let Some((at, target)) = kept else { return false };
+    let Expr::Attr(_, name) = module.expr(target) else { return false };
+    let names_it = |place: ExprId| matches!(module.expr(place), Expr::Attr(_, of) if of == name);
+    let suspends = events[..at].iter().rposition(|event| matches!(event, Event::Suspend(..))).unwrap_or(0);
+    events[suspends..at].iter().any(|event| match *event {
+        Event::ReadPlace(place) => names_it(place),
+        // `self._task.done()`
+        Event::Call(asked) => match module.expr(asked) {
+            Expr::Call(callee, _) => matches!(module.expr(callee), Expr::Attr(base, _) if names_it(base)),
+            _ => false,
+        },
+        _ => false,
+    })
 }
 
 /// A function without a receiver.
@@ -408,8 +466,8 @@ fn shared_params(
             _ => None,
         };
         if let Some(position) = position.filter(|position| *position < 32)
-            && root_name(module, arg.value).is_some()
-            && is_same(arg.value)
+            && (matches!(module.expr(arg.value), Expr::Literal(_))
+                || root_name(module, arg.value).is_some() && is_same(arg.value))
         {
             shared |= 1 << position;
         }
@@ -590,34 +648,77 @@ pub(crate) fn is_mutable(program: &Program, file: FileId, default: ExprId) -> bo
     let module = program.module(file);
     match module.expr(default) {
         Expr::List(_) | Expr::Map(_) | Expr::Set(_) | Expr::Comp(..) => true,
-        Expr::Call(callee, args) => {
+        Expr::Call(callee, _) => {
             let makers = ["list", "dict", "set", "defaultdict", "OrderedDict", "deque", "Counter"];
-            let is_maker = matches!(module.expr(callee), Expr::Name(name, _) | Expr::Attr(_, name) if makers.contains(&name.as_str()));
-            is_maker && module.args(args).iter().all(|arg| arg.kind == ArgKind::Positional)
+            matches!(module.expr(callee), Expr::Name(name, _) | Expr::Attr(_, name) if makers.contains(&name.as_str()))
         }
         _ => false,
     }
 }
 
-/// Classes of the program that are made in coroutine functions and handlers only, and kept in locals: every call has its own.
-pub(crate) fn made_per_call(program: &Program) -> FxHashSet<ClassRef> {
-    let mut local = FxHashSet::default();
-    let mut kept = FxHashSet::default();
-    for function in program.functions() {
-        let body = program.function(function);
-        let module = program.module(function.file);
-        let is_call = body.is_async || program.entries.contains_key(&function);
-        for site in program.sites(function) {
-            let Type::Class(class) = site.callee else { continue };
-            let stays = is_call
-                && matches!(module.role(site.call), Role::Stored | Role::Entered | Role::EnteredAsync | Role::Receiver);
-            if stays {
-                local.insert(class)
-            } else {
-                kept.insert(class)
-            };
+/// How the program makes instances of its classes.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// Classes of which it makes some.
+    pub anywhere: FxHashSet<ClassRef>,
+    /// Those that every call makes for itself: kept in locals of coroutine functions and handlers, handed out by factories, or
+    /// made by the constructor of such an object.
+    pub per_call: FxHashSet<ClassRef>,
+}
+
+impl Made {
+    pub fn new(program: &Program) -> Self {
+        let mut by_constructors: FxHashMap<ClassRef, Vec<ClassRef>> = FxHashMap::default();
+        let mut local = FxHashSet::default();
+        let mut kept = FxHashSet::default();
+        for function in program.functions() {
+            let body = program.function(function);
+            let module = program.module(function.file);
+            if is_test_module(module.name.as_str()) {
+                continue;
+            }
+            for site in program.sites(function) {
+                let Type::Class(class) = site.callee else { continue };
+                match (body.class, body.name.as_str()) {
+                    (Some(id), "__init__" | "__post_init__") => {
+                        by_constructors.entry(class).or_default().push(ClassRef { file: function.file, id });
+                    }
+                    _ if is_for_call(program, function, site.call) => {
+                        local.insert(class);
+                    }
+                    _ => {
+                        kept.insert(class);
+                    }
+                }
+            }
         }
+        let anywhere = local.iter().chain(&kept).chain(by_constructors.keys()).copied().collect();
+        let mut per_call: FxHashSet<ClassRef> = local.difference(&kept).copied().collect();
+        per_call.retain(|class| !by_constructors.contains_key(class));
+        // Parts of such objects, and parts of parts.
+        for _ in 0..3 {
+            let parts = by_constructors.iter().filter(|(class, makers)| {
+                !kept.contains(class) && makers.iter().all(|maker| per_call.contains(maker))
+            });
+            let parts: Vec<ClassRef> = parts.map(|(class, _)| *class).collect();
+            per_call.extend(parts);
+        }
+        Self { anywhere, per_call }
     }
-    local.retain(|class| !kept.contains(class));
-    local
+}
+
+/// The instance is for the call that makes it, or for the caller who asks for one.
+fn is_for_call(program: &Program, function: FunctionRef, call: ExprId) -> bool {
+    let body = program.function(function);
+    let module = program.module(function.file);
+    let is_call = body.is_async || program.entries.contains_key(&function);
+    match module.role(call) {
+        Role::Entered | Role::EnteredAsync | Role::Receiver => is_call,
+        Role::Stored => {
+            let is_place = body.events.iter().any(|event| matches!(event, Event::WritePlace(_, Some(value)) if *value == call));
+            is_call && !is_place
+        }
+        Role::Returned => body.decorators.is_empty() && !body.params.is_empty(),
+        _ => false,
+    }
 }

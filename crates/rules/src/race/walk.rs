@@ -7,13 +7,12 @@
 use super::cells::{Cell, Cells, Owner};
 use super::containers::{Touch, touch};
 use super::locks::{Guard, guard};
+use super::writes::Names;
 use super::{Race, Summaries};
 use crate::scopes::handlers_of;
 use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, Role};
 use racewalk_link::{Evaluator, FunctionRef, How, Program, Type};
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::rc::Rc;
 
 /// What a test has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub(crate) enum Sense {
     Unfit,
     /// Some other property holds.
     Other,
+    /// Something that is computed from it holds.
+    Computed,
 }
 
 impl Sense {
@@ -34,6 +35,7 @@ impl Sense {
             Self::Present => Self::Absent,
             Self::Absent => Self::Present,
             Self::Unfit | Self::Other => Self::Other,
+            Self::Computed => Self::Computed,
         }
     }
 }
@@ -158,6 +160,8 @@ struct Fact {
     is_weak: bool,
     /// What it says of the cell that the value is true.
     base: Sense,
+    /// The condition of a loop: it is tested again in every round.
+    is_loop: bool,
     /// Since the read the function has taken what only one can take, without a suspension between.
     is_claimed: bool,
 }
@@ -175,6 +179,7 @@ impl Fact {
             is_weak: false,
             base: Sense::Present,
             is_claimed: false,
+            is_loop: false,
         }
     }
 }
@@ -186,6 +191,8 @@ struct State {
     is_dead: bool,
     /// The last suspension on the way.
     suspended: Option<ExprId>,
+    /// What has been written.
+    written: Vec<Cell>,
 }
 
 enum FrameKind {
@@ -207,8 +214,10 @@ struct Frame {
 
 /// Functions with more facts at a time than this are not followed further.
 const MOST_FACTS: usize = 48;
+/// Callees with more events than this are taken to compute their results, not to look them up.
+const LONGEST_ACCESSOR: usize = 24;
 /// How many calls deep effects are followed.
-const DEEPEST: u32 = 4;
+pub(crate) const DEEPEST: u32 = 2;
 
 pub(crate) struct Walk<'a, 'p> {
     race: &'a Race,
@@ -216,6 +225,14 @@ pub(crate) struct Walk<'a, 'p> {
     cells: Cells<'a, 'p>,
     module: &'p Module,
     depth: u32,
+    /// What the function may write to: reads of anything else say nothing.
+    writes: Names,
+    /// It is a callee so short that its result may be all that it is about.
+    is_accessor: bool,
+    /// Entered context managers, with where.
+    entered: Vec<(ExprId, usize)>,
+    /// An assignment has ended: what was evaluated for it is over.
+    is_assigned: bool,
     state: State,
     frames: Vec<Frame>,
     summary: Summary,
@@ -238,6 +255,10 @@ pub(crate) fn walk<'p>(
         cells,
         module,
         depth,
+        writes: race.writes.of(function),
+        is_accessor: depth > 0 && program.function(function).events.len() <= LONGEST_ACCESSOR,
+        entered: Vec::new(),
+        is_assigned: false,
         state: State::default(),
         frames: Vec::new(),
         summary: Summary::default(),
@@ -254,6 +275,11 @@ impl<'p> Walk<'_, 'p> {
     }
 
     fn step(&mut self, at: usize, event: Event) {
+        let is_assignment = matches!(event, Event::Bind(_) | Event::WritePlace(..));
+        if self.is_assigned && !is_assignment {
+            self.state.facts.retain(|fact| fact.role != Use::Passing);
+        }
+        self.is_assigned = is_assignment;
         match event {
             Event::Read(expr) => self.read(expr),
             Event::ReadPlace(expr) => self.read_place(expr),
@@ -272,11 +298,11 @@ impl<'p> Walk<'_, 'p> {
                 if let Some(guard) = guard(&self.cells, context) {
                     self.state.held.push((at, guard));
                 }
-                // What is entered stays entered until the same expression is left.
-                self.known.entered.borrow_mut().insert((self.cells.function, context), at);
+                self.entered.push((context, at));
             }
             Event::Exit(_, context) => {
-                let entered = self.known.entered.borrow_mut().remove(&(self.cells.function, context));
+                let entered = self.entered.iter().rposition(|(entered, _)| *entered == context);
+                let entered = entered.map(|at| self.entered.remove(at).1);
                 self.state.held.retain(|(at, _)| Some(*at) != entered);
             }
             Event::Branch(condition) => self.open_branch(condition),
@@ -285,7 +311,7 @@ impl<'p> Walk<'_, 'p> {
             Event::Loop(condition) => self.open_loop(condition),
             Event::EndLoop => self.close_loop(),
             Event::Try => self.open(FrameKind::Try { start: at }),
-            Event::Handler(_) => self.handler(),
+            Event::Handler(caught) => self.handler(caught),
             Event::Finally => self.finally(),
             Event::EndTry => self.close_try(),
             Event::Return(value) => {
@@ -339,8 +365,30 @@ impl<'p> Walk<'_, 'p> {
 
     /// The cell behind an expression is read now.
     fn learn_read(&mut self, expr: ExprId) {
+        if !self.is_written(expr) {
+            return;
+        }
         let Some(cell) = self.cells.of(expr) else { return };
         self.learn_read_of(cell, expr);
+    }
+
+    /// The function may write to a place of one of the path's names.
+    fn is_written(&self, place: ExprId) -> bool {
+        self.is_accessor || self.names_written(place)
+    }
+
+    fn names_written(&self, place: ExprId) -> bool {
+        match self.module.expr(place) {
+            Expr::Attr(base, name) => self.writes.may_contain(name) || self.names_written(base),
+            Expr::Subscript(base, _) => self.names_written(base),
+            Expr::Name(name, Defs::One(binding)) => {
+                self.writes.may_contain(name)
+                    || matches!(self.module.bindings[binding.index()].kind, BindingKind::Value(value)
+                        if value != place && matches!(self.module.expr(value), Expr::Attr(..)) && self.names_written(value))
+            }
+            Expr::Name(name, _) => self.writes.may_contain(name),
+            _ => false,
+        }
     }
 
     fn learn_read_of(&mut self, cell: Cell, expr: ExprId) {
@@ -383,6 +431,9 @@ impl<'p> Walk<'_, 'p> {
 
     /// What a returned value tells callers.
     fn tell(&mut self, value: ExprId) {
+        if !self.is_accessor {
+            return;
+        }
         for fact in self.made_of(value) {
             if fact.is_weak || !fact.cell.owner_is_known() || self.is_weak(&fact, value) {
                 continue;
@@ -462,15 +513,17 @@ impl<'p> Walk<'_, 'p> {
         if site.is_some_and(|site| matches!(site.callee, Type::Function(_) | Type::Method(..))) {
             return;
         }
-        let Some(cell) = self.cells.of(receiver) else {
+        let touched = touch(method.as_str(), arguments);
+        if !self.is_written(receiver) {
             return;
-        };
+        }
+        let Some(cell) = self.cells.of(receiver) else { return };
         let first = match self.module.expr(call) {
             Expr::Call(_, args) => self.module.args(args).first().map(|arg| arg.value),
             _ => None,
         };
         let keyed = |cell: Cell| Cell { key: cell.key.or_else(|| self.cells.key(first?)), ..cell };
-        match touch(method.as_str(), arguments) {
+        match touched {
             Some(Touch::Gets) => {
                 let cell = keyed(cell);
                 self.learn_read_of(cell, receiver);
@@ -520,8 +573,9 @@ impl<'p> Walk<'_, 'p> {
             }
         }
         let tell = |told: &Told| {
-            // The callee's keys mean nothing here.
-            let cell = Cell { key: None, ..told.cell.seen_from(receiver) };
+            // The callee's names mean nothing here; a constant key does.
+            let cell = told.cell.seen_from(receiver);
+            let cell = Cell { key: cell.key.filter(|key| is_constant(*key)), ..cell };
             let awaited = self.module.parent(site).filter(|around| self.module.expr(*around) == Expr::Await(site));
             Fact { held: self.state.held.clone(), base: told.sense, ..Fact::new(cell, awaited.unwrap_or(site)) }
         };
@@ -633,17 +687,17 @@ impl<'p> Walk<'_, 'p> {
         if self.state.is_dead {
             return;
         }
-        if let Some(conflict) = self.conflict(cell, what, value, at, within) {
+        let found = self.conflict(cell, what, value, at, within);
+        let is_told_here = found.is_some();
+        if let Some(conflict) = found {
             let is_known = |known: &Conflict| known.kind == conflict.kind && known.cell.root == conflict.cell.root;
             if !self.summary.conflicts.iter().any(is_known) {
                 self.summary.conflicts.push(conflict);
             }
         }
-        let checked = self
-            .state
-            .facts
-            .iter()
-            .any(|fact| matches!(fact.role, Use::Tested(_)) && fact.cell.meets(cell) && !self.is_outdated(fact));
+        // A test of its own, outdated or not, is for the function itself to answer for.
+        let is_tested = |fact: &Fact| matches!(fact.role, Use::Tested(_)) && fact.cell.meets(cell);
+        let checked = is_told_here || self.state.facts.iter().any(is_tested);
         let at = within.unwrap_or((self.cells.function, at));
         // Tested, and taken in one step: nobody else gets past that test.
         let is_taken = matches!(what, What::Value | What::Constant | What::Insert)
@@ -657,6 +711,7 @@ impl<'p> Walk<'_, 'p> {
         }
         // What was read before has been dealt with.
         self.state.facts.retain(|fact| !matches!(fact.role, Use::Kept(_)) || !fact.cell.meets(cell));
+        self.state.written.push(cell);
         self.note_effect(Effect { cell, what, after: self.state.suspended.is_some(), checked, at });
         self.forget_tests(cell);
     }
@@ -700,6 +755,7 @@ impl<'p> Walk<'_, 'p> {
             return None;
         }
         if what == What::Modify
+            && !self.is_changed_in_place(at)
             && let Some(fact) = self.state.facts.iter().filter(outdated).find(|fact| fact.at == at)
         {
             return Some(make(Kind::LostUpdate, fact, false));
@@ -708,6 +764,7 @@ impl<'p> Walk<'_, 'p> {
         if let Some(fact) = tested
             && let Use::Tested(sense) = fact.role
             && (within.is_none() || !is_awaited || sense == Sense::Absent)
+            && (what == What::Take || !fact.is_loop)
             && let Some(kind) = judge(sense, what)
         {
             return Some(make(kind, fact, false));
@@ -722,11 +779,22 @@ impl<'p> Walk<'_, 'p> {
             return None;
         }
         let fact = made_of.iter().find(|fact| outdated(fact) && !self.is_written_back(fact, value))?;
-        let is_weak = fact.is_weak || within.is_none() && self.is_weak(fact, value);
+        let is_weak = fact.is_weak
+            || match within {
+                None => self.is_weak(fact, value),
+                // Of a plain setter, what is given is what is written.
+                Some((by, _)) => is_awaited || !self.program().edges(self.cells.function).iter().any(|edge| edge.site == at && edge.target == by),
+            };
         if self.is_miss(fact) || self.is_alternative(fact, value) {
             return Some(make(Kind::Stampede, fact, false));
         }
         Some(make(Kind::LostUpdate, fact, is_weak))
+    }
+
+    /// `+=` and the like on a container change the object that is there, whoever else has changed it meanwhile.
+    fn is_changed_in_place(&self, target: ExprId) -> bool {
+        let value = self.cells.evaluator.eval(self.cells.function.id, target);
+        value.members().iter().any(|member| matches!(member, Type::Collection(_) | Type::Mapping(_)))
     }
 
     /// The object itself, taken out and put back: whoever else has it sees what was done to it.
@@ -830,6 +898,7 @@ impl<'p> Walk<'_, 'p> {
                 // One of several conditions: which one did not hold, nobody knows.
                 Sense::Present if !holds => Sense::Unfit,
                 Sense::Absent if holds => Sense::Unfit,
+                Sense::Computed => continue,
                 _ => Sense::Other,
             };
             // A property of an outdated value, or of what was computed from it, is no test of the cell.
@@ -870,6 +939,7 @@ impl<'p> Walk<'_, 'p> {
                 Expr::Identity(list) | Expr::Equality(list) if self.is_against_none(list, current) => sense.negated(),
                 Expr::Compare(_) if self.module.role(current) == Role::Membership => sense,
                 Expr::Logical(..) | Expr::Bind(_) | Expr::Attr(..) | Expr::Subscript(..) | Expr::Await(_) => sense,
+                Expr::Operation(_) | Expr::Format(_) => Sense::Computed,
                 Expr::Call(callee, args) => match self.module.expr(callee) {
                     Expr::Attr(_, method) if callee == current => {
                         match touch(method.as_str(), self.module.args(args).len()) {
@@ -883,7 +953,7 @@ impl<'p> Walk<'_, 'p> {
                 },
                 _ => Sense::Other,
             };
-            if sense == Sense::Other {
+            if matches!(sense, Sense::Other | Sense::Computed) {
                 return sense;
             }
             current = parent;
@@ -982,7 +1052,11 @@ impl<'p> Walk<'_, 'p> {
         for (expr, cell) in places {
             self.learn_read_of(cell, expr);
         }
+        let known = self.state.facts.len();
         self.assume(condition, true);
+        for fact in self.state.facts.iter_mut().skip(known).filter(|fact| matches!(fact.role, Use::Tested(_))) {
+            fact.is_loop = true;
+        }
     }
 
     fn close_loop(&mut self) {
@@ -1012,8 +1086,10 @@ impl<'p> Walk<'_, 'p> {
     }
 
     /// A handler begins: anything of the guarded block may have happened, a failed look-up among it.
-    fn handler(&mut self) {
-        let looked_up: Vec<Fact> = {
+    fn handler(&mut self, caught: Option<ExprId>) {
+        let looked_up: Vec<Fact> = if !self.is_for_misses(caught) {
+            Vec::new()
+        } else {
             let frame = self.frames.last().expect("a handler stands inside a guarded block");
             let before = frame.before.facts.len();
             let is_look_up =
@@ -1021,6 +1097,7 @@ impl<'p> Walk<'_, 'p> {
             self.state.facts.iter().skip(before).filter(is_look_up).cloned().collect()
         };
         let suspended = self.state.suspended;
+        let mut written = self.state.written.clone();
         self.end_arm();
         let frame = self.frames.last().expect("a handler stands inside a guarded block");
         let mut state = frame.before.clone();
@@ -1030,9 +1107,21 @@ impl<'p> Walk<'_, 'p> {
                 fact.stale.get_or_insert(at);
             }
         }
+        let written = written.split_off(state.written.len().min(written.len()));
         self.state = state;
+        written.into_iter().for_each(|cell| self.forget_tests(cell));
         for fact in looked_up {
             self.learn(Fact { role: Use::Tested(Sense::Absent), ..fact });
+        }
+    }
+
+    /// The handler catches that nothing was found.
+    fn is_for_misses(&self, caught: Option<ExprId>) -> bool {
+        let Some(caught) = caught else { return false };
+        let is_miss = |path: Name| matches!(path.last_segment(), "KeyError" | "LookupError");
+        match self.cells.evaluator.eval(self.cells.function.id, caught) {
+            Type::External(path) => is_miss(path),
+            _ => false,
         }
     }
 
@@ -1055,6 +1144,11 @@ impl<'p> Walk<'_, 'p> {
         let frame = self.frames.pop().expect("a guarded block ends that has begun");
         self.state = merge(frame.ends);
     }
+}
+
+/// The key is written down.
+fn is_constant(key: Name) -> bool {
+    key.as_str().starts_with('\'') || key.as_str().parse::<i32>().is_ok()
 }
 
 /// What such a write does after such a test, when another task may have come in between.
@@ -1086,10 +1180,10 @@ fn merge(mut ends: Vec<State>) -> State {
             }
         }
         merged.held.retain(|held| end.held.contains(held));
+        if end.written.len() > merged.written.len() {
+            merged.written = end.written;
+        }
         merged.suspended = merged.suspended.or(end.suspended);
     }
     merged
 }
-
-/// The summaries of functions, each with how many calls away it was looked at from.
-pub(crate) type Known = FxHashMap<FunctionRef, (u32, Rc<Summary>)>;

@@ -1,7 +1,9 @@
 //! What state is shared across a suspension point, or between threads of execution?
 
 pub(crate) mod check_then_act;
+pub(crate) mod iterate_across_await;
 pub(crate) mod lost_update;
+pub(crate) mod shared_default;
 pub(crate) mod sleep_as_sync;
 pub(crate) mod stampede;
 
@@ -26,7 +28,7 @@ struct Overlapping {
 /// Whether another execution may come between a conflict's read and its write.
 fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> Option<Overlapping> {
     let this = ctx.function_ref(function);
-    if is_constructor(ctx, function) || is_held_by_callers(ctx, this, 3) || ctx.shared.alone.contains(&this) {
+    if is_constructor(ctx, this) || is_held_by_callers(ctx, this, 5) {
         return None;
     }
     let overlap = own_overlap(ctx, this).filter(|overlap| is_shared(ctx, this, conflict.cell, *overlap));
@@ -35,21 +37,23 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
             && conflict.what != What::Modify
             && conflict.cell.key.is_none()
             && begins_or_ends(ctx, function);
-        let confidence = if is_once { Confidence::Possible } else { Confidence::Likely };
+        let is_weak = is_once
+            || has_own_key(ctx, this, conflict.cell, overlap)
+            || conflict.cell.owner == Owner::Receiver && is_own_object(ctx, this, overlap);
+        let confidence = if is_weak { Confidence::Possible } else { Confidence::Likely };
         return Some(Overlapping { evidence: Some(overlap.evidence), confidence });
     }
-    let is_test = is_test_module(ctx.module.name.as_str());
-    if is_test {
+    if is_test_module(ctx.module.name.as_str()) || ctx.shared.alone.contains(&this) {
         return None;
     }
     if let Some(start) = ctx.shared.race.overlaps.beside(this)
         && conflict.kind != Kind::LostUpdate
         && others_write(ctx, this, conflict.cell)
     {
-        return Some(Overlapping {
-            evidence: Some(Evidence::Beside(start.0, start.1)),
-            confidence: Confidence::Likely,
-        });
+        // A closure's task is the method's own business; a method may be the only one that its object runs.
+        let is_closure = ctx.program.function(this).class.is_none();
+        let confidence = if is_closure { Confidence::Likely } else { Confidence::Possible };
+        return Some(Overlapping { evidence: Some(Evidence::Beside(start.0, start.1)), confidence });
     }
     let confidence =
         if is_keyed_by_callers(ctx, function, conflict) { Confidence::Likely } else { Confidence::Possible };
@@ -59,6 +63,41 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
 /// Why the function's executions may overlap: for itself, or for the function around it.
 fn own_overlap(ctx: &Context<'_>, function: FunctionRef) -> Option<Overlap> {
     ctx.shared.race.overlaps.of(function)
+}
+
+/// Tasks that are started for different elements work under different keys.
+fn has_own_key(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
+    let (Some(key), Evidence::Spawned(..)) = (cell.key, overlap.evidence) else { return false };
+    let roots = roots_of(ctx, function, key);
+    !roots.is_empty() && !roots.iter().all(|position| overlap.is_same_param(*position))
+}
+
+/// The parameters that a key is made of.
+fn roots_of(ctx: &Context<'_>, function: FunctionRef, key: Name) -> Vec<usize> {
+    let root = key.as_str().split('.').next().unwrap_or_default();
+    let params = ctx.program.function(function).params.iter().enumerate();
+    let is_root = |name: &str| name == root || is_made_of(ctx, function.id, root, name, 4);
+    params.filter(|(_, param)| is_root(param.name.as_str())).map(|(at, _)| at).collect()
+}
+
+/// The local of this name is made of the parameter of that name.
+fn is_made_of(ctx: &Context<'_>, function: FunctionId, local: &str, param: &str, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let body = ctx.module.function(function);
+    let Some(symbol) = body.symbols.iter().find(|symbol| symbol.name.as_str() == local) else { return false };
+    symbol.bindings.iter().any(|binding| match ctx.module.bindings[binding.index()].kind {
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => names_in(ctx, value, 6)
+            .iter()
+            .any(|name| *name == param || *name != local && is_made_of(ctx, function, name, param, depth)),
+        _ => false,
+    })
+}
+
+/// Every call makes its own object of the class, and nothing starts several tasks on one.
+fn is_own_object(ctx: &Context<'_>, function: FunctionRef, overlap: Overlap) -> bool {
+    let class = ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id });
+    let is_shared = matches!(overlap.evidence, Evidence::Spawned(..)) && overlap.same_object;
+    class.is_some_and(|class| ctx.shared.race.is_made_per_call(class)) && !is_shared
 }
 
 /// By its name the function begins or ends an object's life, which its one owner does.
@@ -81,8 +120,8 @@ fn begins_or_ends(ctx: &Context<'_>, function: FunctionId) -> bool {
     NAMES.contains(&name) || NAMES.iter().any(|begin| name.strip_prefix("async_") == Some(begin))
 }
 
-fn is_constructor(ctx: &Context<'_>, function: FunctionId) -> bool {
-    matches!(ctx.module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__")
+fn is_constructor(ctx: &Context<'_>, function: FunctionRef) -> bool {
+    is_constructor_of(ctx.program.module(function.file), function.id)
 }
 
 /// Overlapping executions meet at the cell.
@@ -92,9 +131,7 @@ fn is_shared(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Over
         (Root::Variable(variable), _) => is_one_for_all(ctx, function, variable, overlap),
         (Root::Field(..), Owner::Static) => true,
         (Root::Field(class, _), Owner::Receiver) => overlap.same_object || is_lasting(ctx, function, class),
-        (Root::Field(class, _), Owner::Object(path)) => {
-            ctx.shared.race.is_lasting(class) || is_shared_param(ctx, function, path, overlap)
-        }
+        (Root::Field(..), Owner::Object(path)) => is_shared_param(ctx, function, path, overlap),
     }
 }
 
@@ -170,7 +207,10 @@ fn others_write(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> bool {
 fn is_keyed_by_callers(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
     let body = ctx.module.function(function);
     let Some(key) = conflict.cell.key else { return false };
-    let is_public = body.class.is_some_and(|id| !ctx.shared.race.is_made_per_call(ClassRef { file: ctx.file, id }))
+    let is_public = body.class.is_some_and(|id| {
+        let class = ClassRef { file: ctx.file, id };
+        ctx.shared.race.is_lasting(class) || !ctx.shared.race.is_made(class)
+    })
         && body.kind == FunctionKind::Function;
     let of_param = || {
         let root = key.as_str().split('.').next().unwrap_or_default();
@@ -215,12 +255,12 @@ fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> b
     if is_locked_by_decorator(ctx, function) {
         return true;
     }
-    if body.class.is_some() && !body.name.as_str().starts_with('_') {
-        return false;
-    }
-    let callers = ctx.program.summaries.callers.of(function);
-    !callers.is_empty()
-        && callers.iter().all(|(caller, site, _)| {
+    // What a test calls by itself says nothing of the program.
+    let is_test = |caller: &FunctionRef| is_test_module(ctx.program.module(caller.file).name.as_str());
+    let all = ctx.program.summaries.callers.of(function).iter();
+    let mut callers = all.filter(|(caller, ..)| !is_test(caller)).peekable();
+    callers.peek().is_some()
+        && callers.all(|(caller, site, _)| {
             *caller != function
                 && (ctx.summaries.holds_lock_at(ctx.program, *caller, *site) || is_held_by_callers(ctx, *caller, depth))
         })

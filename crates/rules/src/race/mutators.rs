@@ -1,0 +1,85 @@
+//! Who changes which container in place, by the last name of the path that leads to it.
+
+use super::containers::{Touch, touch};
+use racewalk_ir::{Event, Expr, ExprId, Module, Name, Role};
+use racewalk_link::{FileId, FunctionRef, Program};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+/// A change of a container in place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mutation {
+    /// The function that makes it.
+    pub by: FunctionRef,
+    /// The container.
+    pub place: ExprId,
+    /// The call or target that changes it.
+    pub at: ExprId,
+    /// It sets the element under a key, which changes the size of a mapping only.
+    pub sets_key: bool,
+}
+
+/// All changes of containers in place, by name.
+pub(crate) struct Mutators(FxHashMap<Name, Vec<Mutation>>);
+
+impl Mutators {
+    pub fn new(program: &Program) -> Self {
+        let files: Vec<FileId> = program.files().filter(|file| !program.is_installed(*file)).collect();
+        let found: Vec<Vec<(Name, Mutation)>> = files.into_par_iter().map(|file| in_file(program, file)).collect();
+        let mut by_name: FxHashMap<Name, Vec<Mutation>> = FxHashMap::default();
+        for (name, mutation) in found.into_iter().flatten() {
+            by_name.entry(name).or_default().push(mutation);
+        }
+        Self(by_name)
+    }
+
+    /// The changes of containers that are called so.
+    pub fn of(&self, name: Name) -> &[Mutation] {
+        self.0.get(&name).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn in_file(program: &Program, file: FileId) -> Vec<(Name, Mutation)> {
+    let module = program.module(file);
+    let mut found = Vec::new();
+    for id in 0..module.functions.len() as u32 {
+        let by = FunctionRef { file, id: racewalk_ir::FunctionId(id) };
+        for event in &program.function(by).events {
+            let Some((place, at, sets_key)) = changed(module, *event) else { continue };
+            if let Some(name) = last_name(module, place) {
+                found.push((name, Mutation { by, place, at, sets_key }));
+            }
+        }
+    }
+    found
+}
+
+/// The container that an event changes in place, and the expression that does.
+fn changed(module: &Module, event: Event) -> Option<(ExprId, ExprId, bool)> {
+    match event {
+        Event::WritePlace(target, _) => match module.expr(target) {
+            Expr::Subscript(container, _) => Some((container, target, module.role(target) != Role::Deleted)),
+            _ => None,
+        },
+        Event::Call(call) => {
+            let Expr::Call(callee, args) = module.expr(call) else { return None };
+            let Expr::Attr(container, method) = module.expr(callee) else { return None };
+            match touch(method.as_str(), module.args(args).len())? {
+                Touch::Inserts | Touch::InsertsOnce | Touch::Takes | Touch::Drops | Touch::Replaces => {
+                    Some((container, call, false))
+                }
+                Touch::AsksIfEmpty | Touch::Looks | Touch::Gets => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The last name of an access path; of what a call gives, the callee's.
+pub(crate) fn last_name(module: &Module, place: ExprId) -> Option<Name> {
+    match module.expr(place) {
+        Expr::Name(name, _) | Expr::Attr(_, name) => Some(name),
+        Expr::Subscript(base, _) | Expr::Call(base, _) => last_name(module, base),
+        _ => None,
+    }
+}
