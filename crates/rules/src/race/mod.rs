@@ -32,10 +32,12 @@ const SHARDS: usize = 16;
 
 /// The summaries of functions by how many calls away they were looked at from; for all threads.
 #[derive(Default)]
-struct Known([Mutex<FxHashMap<(FunctionRef, u32), Arc<Summary>>>; SHARDS]);
+struct Known([Mutex<ByDepth>; SHARDS]);
+
+type ByDepth = FxHashMap<(FunctionRef, u32), Arc<Summary>>;
 
 impl Known {
-    fn shard(&self, function: FunctionRef) -> &Mutex<FxHashMap<(FunctionRef, u32), Arc<Summary>>> {
+    fn shard(&self, function: FunctionRef) -> &Mutex<ByDepth> {
         &self.0[(function.file.index() + function.id.index()) % SHARDS]
     }
 
@@ -66,7 +68,15 @@ impl Race {
     pub fn new(program: &Program, homes: &Homes) -> Self {
         let lasting = homes.lasting_classes().clone();
         let overlaps = Overlaps::new(program, &|class| lasting.contains(&class));
-        Self { suspends: Suspends::new(program), overlaps, lasting, made: Made::new(program), mutators: OnceLock::new(), writes: Writes::new(program), known: Known::default() }
+        Self {
+            suspends: Suspends::new(program),
+            overlaps,
+            lasting,
+            made: Made::new(program),
+            mutators: OnceLock::new(),
+            writes: Writes::new(program),
+            known: Known::default(),
+        }
     }
 
     /// The process keeps an instance of the class for good.

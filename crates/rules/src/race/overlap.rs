@@ -105,11 +105,14 @@ impl Overlaps {
             }
             self.many.insert(function, known.map_or(overlap, |known| known.joined(overlap)));
             open.extend(
-                wrappers(program, function).into_iter().map(|wrapper| (wrapper, Overlap { same_params: u32::MAX, ..overlap })),
+                wrappers(program, function)
+                    .into_iter()
+                    .map(|wrapper| (wrapper, Overlap { same_params: u32::MAX, ..overlap })),
             );
             for edge in program.edges(function) {
                 let target = program.function(edge.target);
-                let is_apart = self.guarded.contains(&(function, edge.site)) || has_own_loop(program, function, edge.site);
+                let is_apart =
+                    self.guarded.contains(&(function, edge.site)) || has_own_loop(program, function, edge.site);
                 if is_apart || edge.how == How::Offloads || edge.is_override || target.name.as_str() == "__init__" {
                     continue;
                 }
@@ -211,7 +214,9 @@ fn spawn(program: &Program, by: FunctionRef, start: &Start, all: &[Start]) -> Sp
     let alike = |object: ExprId| {
         let text = program.path_text(by.file, object);
         let others = all.iter().filter(|other| other.target == start.target && other.call != start.call);
-        others.into_iter().any(|other| arguments(module, other.call).any(|given| program.path_text(by.file, given) == text))
+        others
+            .into_iter()
+            .any(|other| arguments(module, other.call).any(|given| program.path_text(by.file, given) == text))
     };
     let is_before = |object| match start.first_of_loop {
         Some(_) => is_made_before(program, by, object, start.first_of_loop),
@@ -697,9 +702,9 @@ impl Made {
         per_call.retain(|class| !by_constructors.contains_key(class));
         // Parts of such objects, and parts of parts.
         for _ in 0..3 {
-            let parts = by_constructors.iter().filter(|(class, makers)| {
-                !kept.contains(class) && makers.iter().all(|maker| per_call.contains(maker))
-            });
+            let parts = by_constructors
+                .iter()
+                .filter(|(class, makers)| !kept.contains(class) && makers.iter().all(|maker| per_call.contains(maker)));
             let parts: Vec<ClassRef> = parts.map(|(class, _)| *class).collect();
             per_call.extend(parts);
         }
@@ -715,7 +720,8 @@ fn is_for_call(program: &Program, function: FunctionRef, call: ExprId) -> bool {
     match module.role(call) {
         Role::Entered | Role::EnteredAsync | Role::Receiver => is_call,
         Role::Stored => {
-            let is_place = body.events.iter().any(|event| matches!(event, Event::WritePlace(_, Some(value)) if *value == call));
+            let is_place =
+                body.events.iter().any(|event| matches!(event, Event::WritePlace(_, Some(value)) if *value == call));
             is_call && !is_place
         }
         Role::Returned => body.decorators.is_empty() && !body.params.is_empty(),

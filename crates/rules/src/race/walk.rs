@@ -783,7 +783,14 @@ impl<'p> Walk<'_, 'p> {
             || match within {
                 None => self.is_weak(fact, value),
                 // Of a plain setter, what is given is what is written.
-                Some((by, _)) => is_awaited || !self.program().edges(self.cells.function).iter().any(|edge| edge.site == at && edge.target == by),
+                Some((by, _)) => {
+                    is_awaited
+                        || !self
+                            .program()
+                            .edges(self.cells.function)
+                            .iter()
+                            .any(|edge| edge.site == at && edge.target == by)
+                }
             };
         if self.is_miss(fact) || self.is_alternative(fact, value) {
             return Some(make(Kind::Stampede, fact, false));

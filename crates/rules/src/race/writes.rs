@@ -27,11 +27,6 @@ impl Names {
         let (word, bit) = place(name);
         self.0[word] & bit != 0
     }
-
-    /// Nothing is among them.
-    pub fn is_empty(&self) -> bool {
-        self.0 == [0; 4]
-    }
 }
 
 fn place(name: Name) -> (usize, u64) {
@@ -40,13 +35,8 @@ fn place(name: Name) -> (usize, u64) {
 }
 
 /// For each function of each file: what it may write to, callees included as deep as walks follow them.
+#[derive(Default)]
 pub(crate) struct Writes(Vec<Vec<Names>>);
-
-impl Default for Writes {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
 
 impl Writes {
     pub fn new(program: &Program) -> Self {

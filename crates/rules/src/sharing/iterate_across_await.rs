@@ -181,7 +181,7 @@ enum Source {
 }
 
 fn iteration(ctx: &Context<'_>, this: FunctionRef, at: usize, source: ExprId, found: &mut Vec<Finding>) {
-    let collection = live(ctx, this, source);
+    let collection = live(ctx, source);
     let Some(name) = last_name(ctx.module, collection) else { return };
     if subscripts(ctx, collection) > 1 {
         return;
@@ -218,14 +218,16 @@ fn subscripts(ctx: &Context<'_>, place: ExprId) -> u32 {
 }
 
 /// The collection behind views that look at it as they go.
-fn live(ctx: &Context<'_>, this: FunctionRef, source: ExprId) -> ExprId {
+fn live(ctx: &Context<'_>, source: ExprId) -> ExprId {
     let Expr::Call(callee, args) = ctx.module.expr(source) else { return source };
     match ctx.module.expr(callee) {
         Expr::Attr(base, view) if matches!(view.as_str(), "values" | "items" | "keys") => base,
-        Expr::Name(name, _) if matches!(name.as_str(), "enumerate" | "filter" | "map" | "zip" | "iter" | "reversed") => {
+        Expr::Name(name, _)
+            if matches!(name.as_str(), "enumerate" | "filter" | "map" | "zip" | "iter" | "reversed") =>
+        {
             match ctx.module.args(args) {
-                [.., last] if matches!(name.as_str(), "filter" | "map") => live(ctx, this, last.value),
-                [first, ..] => live(ctx, this, first.value),
+                [.., last] if matches!(name.as_str(), "filter" | "map") => live(ctx, last.value),
+                [first, ..] => live(ctx, first.value),
                 [] => source,
             }
         }
@@ -248,7 +250,12 @@ fn source_of(ctx: &Context<'_>, this: FunctionRef, collection: ExprId) -> Option
     let symbol = ctx.module.function(this.id).symbol(name)?;
     let variable = racewalk_link::Variable { owner: this, symbol };
     let is_captured = !ctx.captures_of(this.id, name).is_empty();
-    is_captured.then_some(Source::Cell(Cell { root: Root::Variable(variable), owner: Owner::Static, part: None, key: None }))
+    is_captured.then_some(Source::Cell(Cell {
+        root: Root::Variable(variable),
+        owner: Owner::Static,
+        part: None,
+        key: None,
+    }))
 }
 
 fn cell_of(ctx: &Context<'_>, source: Source) -> Option<Cell> {
@@ -377,9 +384,8 @@ fn meanwhile(
 
 /// Methods of two classes of which neither inherits from the other: whatever base they share, their objects differ.
 fn is_of_another_kind(ctx: &Context<'_>, this: FunctionRef, by: FunctionRef) -> bool {
-    let class = |function: FunctionRef| {
-        ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id })
-    };
+    let class =
+        |function: FunctionRef| ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id });
     let (Some(own), Some(other)) = (class(this), class(by)) else { return false };
     let inherits = |heir: ClassRef, base: ClassRef| ctx.program.lineage(heir).any(|of| of == Type::Class(base));
     !inherits(own, other) && !inherits(other, own) && shares_base(ctx, own, other)
@@ -446,20 +452,29 @@ fn is_joined(ctx: &Context<'_>, this: FunctionRef, at: usize, cell: Cell, by: Fu
 }
 
 fn is_awaited(ctx: &Context<'_>, call: ExprId) -> bool {
-    std::iter::successors(Some(call), |expr| ctx.module.parent(*expr)).any(|expr| ctx.module.role(expr) == Role::Awaited)
+    std::iter::successors(Some(call), |expr| ctx.module.parent(*expr))
+        .any(|expr| ctx.module.role(expr) == Role::Awaited)
 }
 
-fn finding(ctx: &Context<'_>, this: FunctionRef, collection: ExprId, suspension: ExprId, mutation: &Mutation) -> Finding {
+fn finding(
+    ctx: &Context<'_>,
+    this: FunctionRef,
+    collection: ExprId,
+    suspension: ExprId,
+    mutation: &Mutation,
+) -> Finding {
     let text = ctx.program.path_text(ctx.file, collection);
     let wait = ctx.program.path_text(ctx.file, suspension);
     let other = crate::context::symbol(ctx.program.module(mutation.by.file), mutation.by.id);
     let is_list = matches!(ctx.evaluator.eval(this.id, collection), Type::Collection(_));
-    let effect = if is_list { "elements are passed over, or the loop fails" } else { "the next step of the loop fails" };
+    let effect =
+        if is_list { "elements are passed over, or the loop fails" } else { "the next step of the loop fails" };
     let message = format!(
         "`{text}` is iterated here with a suspension in the loop (`{wait}`), and `{other}` may change it meanwhile: {effect}"
     );
     let changed = Place { file: mutation.by.file, span: ctx.program.module(mutation.by.file).span(mutation.at) };
-    let step = |task, at: Place, symbol: &str, does: String| Step { task, at, symbol: symbol.to_owned(), does, value: None };
+    let step =
+        |task, at: Place, symbol: &str, does: String| Step { task, at, symbol: symbol.to_owned(), does, value: None };
     let own = ctx.symbol(this.id);
     let steps = vec![
         step(0, ctx.place(collection), &own, format!("begins to iterate {text}")),
@@ -468,7 +483,9 @@ fn finding(ctx: &Context<'_>, this: FunctionRef, collection: ExprId, suspension:
         step(0, ctx.place(collection), &own, effect.to_owned()),
     ];
     let mut finding = Finding::new(&RULE, ctx.place(collection), &own, message)
-        .help(format!("iterate a copy: `list({text})`; or take the elements out first and leave a new collection behind"))
+        .help(format!(
+            "iterate a copy: `list({text})`; or take the elements out first and leave a new collection behind"
+        ))
         .note("why-safe", "a copy belongs to the loop alone, whatever happens to the collection meanwhile")
         .note("rejected", "catching the RuntimeError: the rest of the elements is passed over")
         .related(changed, "it is changed here")

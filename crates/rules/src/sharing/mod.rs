@@ -210,8 +210,7 @@ fn is_keyed_by_callers(ctx: &Context<'_>, function: FunctionId, conflict: &Confl
     let is_public = body.class.is_some_and(|id| {
         let class = ClassRef { file: ctx.file, id };
         ctx.shared.race.is_lasting(class) || !ctx.shared.race.is_made(class)
-    })
-        && body.kind == FunctionKind::Function;
+    }) && body.kind == FunctionKind::Function;
     let of_param = || {
         let root = key.as_str().split('.').next().unwrap_or_default();
         body.params.iter().any(|param| param.name.as_str() == root) || is_local_of_param(ctx, function, root, 4)
@@ -251,7 +250,6 @@ fn names_in(ctx: &Context<'_>, value: ExprId, depth: u32) -> Vec<&'static str> {
 /// Every caller holds a lock while it calls.
 fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
-    let body = ctx.program.function(function);
     if is_locked_by_decorator(ctx, function) {
         return true;
     }

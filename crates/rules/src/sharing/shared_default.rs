@@ -124,12 +124,13 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::race::overlap::is_mutable;
 use crate::looping::is_test_module;
 use crate::race::containers::{Touch, touch};
+use crate::race::overlap::is_mutable;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{
-    ArgKind, BindingId, BindingKind, Class, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind, Module, Name, Param, SymbolId,
+    ArgKind, BindingId, BindingKind, Class, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind, Module,
+    Name, Param, SymbolId,
 };
 use racewalk_link::{ClassRef, FunctionRef, How, Program, Type};
 use racewalk_models::ClassKind;
@@ -315,7 +316,9 @@ fn attributes(ctx: &Context<'_>, id: ClassId, found: &mut Vec<Finding>) {
         );
         let finding = Finding::new(&RULE, ctx.place(value), class.name.to_string(), message)
             .confidence(if is_one_of_many(ctx, id) { Confidence::Likely } else { Confidence::Possible })
-            .help(format!("make it in `__init__`: `self.{name} = …`; annotate it `ClassVar` when it is meant to be shared"))
+            .help(format!(
+                "make it in `__init__`: `self.{name} = …`; annotate it `ClassVar` when it is meant to be shared"
+            ))
             .note("why-safe", "an attribute that the constructor sets belongs to the instance")
             .note("rejected", "clearing it at the end of a call: another instance uses it meanwhile")
             .related(change, "it is changed here")
@@ -388,7 +391,8 @@ fn changed_by(ctx: &Context<'_>, id: ClassId, name: Name) -> Option<(FunctionRef
                 _ => false,
             };
             let is_called_by_tasks = is_concurrent(ctx.program, ctx, method);
-            let change = body.events.iter().filter(|_| is_called_by_tasks).find_map(|event| changed(module, *event, &is_it))?;
+            let change =
+                body.events.iter().filter(|_| is_called_by_tasks).find_map(|event| changed(module, *event, &is_it))?;
             Some((method, Place { file: class.file, span: module.span(change) }))
         })
     })
