@@ -40,6 +40,7 @@ pub fn all() -> &'static [&'static Rule] {
         &bounding::no_timeout::RULE,
         &bounding::permit_leak::RULE,
         &bounding::unbounded_fan_out::RULE,
+        &bounding::unbounded_growth::RULE,
         &cancelling::async_generator_cleanup::RULE,
         &cancelling::fail_fast_leak::RULE,
         &cancelling::ignored_context::RULE,
