@@ -45,6 +45,9 @@ pub struct Class {
     /// An instance belongs to the event loop that first uses it: another loop must not touch it.
     #[serde(default)]
     pub loop_bound: bool,
+    /// Its calls wait for each other: what tasks that share an instance mix up is its transactions.
+    #[serde(default)]
+    pub takes_turns: bool,
     /// An instance can be awaited; the type that this gives.
     #[serde(default)]
     pub awaits_to: Option<TypeSpec>,
@@ -132,6 +135,8 @@ pub enum ClassKind {
     Client,
     /// A session or connection that one task at a time may use.
     Session,
+    /// A connection over which several tasks may talk at once: one reads while another writes, or answers are told apart.
+    Stream,
     /// A data model (attributes, no mapping access).
     DataModel,
     /// A web, bot or RPC application on which handlers are registered.

@@ -175,8 +175,8 @@ pub(crate) fn loop_bound(program: &Program, value: Type) -> Option<Name> {
 
 /// Containers of these are registers of work in progress.
 fn comes_and_goes(program: &Program, class: Name) -> bool {
-    use ClassKind::{AsyncEvent, AsyncQueue, Future, Session, Task};
-    matches!(program.models().kind(class), Some(AsyncEvent | AsyncQueue | Future | Session | Task))
+    use ClassKind::{AsyncEvent, AsyncQueue, Future, Session, Stream, Task};
+    matches!(program.models().kind(class), Some(AsyncEvent | AsyncQueue | Future | Session | Stream | Task))
 }
 
 /// The program's classes of which a value is an instance. What a container keeps comes and goes.

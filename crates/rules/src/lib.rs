@@ -58,7 +58,9 @@ pub fn all() -> &'static [&'static Rule] {
         &sharing::iterate_across_await::RULE,
         &sharing::lost_update::RULE,
         &sharing::shared_default::RULE,
+        &sharing::shared_session::RULE,
         &sharing::sleep_as_sync::RULE,
+        &sharing::stale_write::RULE,
         &sharing::stampede::RULE,
     ];
     ALL

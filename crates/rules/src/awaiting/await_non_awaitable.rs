@@ -434,7 +434,13 @@ fn entered(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> Option<F
             let models = ctx.program.models();
             let is_known = matches!(
                 models.kind(path),
-                Some(ClassKind::AsyncLock | ClassKind::AsyncSemaphore | ClassKind::Client | ClassKind::Session)
+                Some(
+                    ClassKind::AsyncLock
+                        | ClassKind::AsyncSemaphore
+                        | ClassKind::Client
+                        | ClassKind::Session
+                        | ClassKind::Stream
+                )
             );
             let says = |plain: bool| {
                 models.inherited(path, |class| if plain { class.enter.as_ref() } else { class.enter_async.as_ref() })

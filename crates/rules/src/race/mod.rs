@@ -10,6 +10,7 @@ pub(crate) mod locks;
 pub(crate) mod mutators;
 pub(crate) mod overlap;
 pub(crate) mod suspends;
+pub(crate) mod tasks;
 pub(crate) mod walk;
 pub(crate) mod writes;
 

@@ -4,7 +4,10 @@ pub(crate) mod check_then_act;
 pub(crate) mod iterate_across_await;
 pub(crate) mod lost_update;
 pub(crate) mod shared_default;
+mod origin;
+pub(crate) mod shared_session;
 pub(crate) mod sleep_as_sync;
+pub(crate) mod stale_write;
 pub(crate) mod stampede;
 
 use crate::context::Context;
@@ -329,7 +332,7 @@ fn finding(
     let told = Told {
         cell: cell_text(ctx, conflict),
         wait: ctx.program.path_text(ctx.file, conflict.suspend),
-        other: other_text(ctx, function, overlapping),
+        other: other_text(ctx, function, overlapping.evidence),
         what: conflict.what,
         is_keyed: conflict.cell.key.is_some(),
         is_one_statement: is_one_statement(ctx, conflict),
@@ -380,9 +383,9 @@ fn cell_text(ctx: &Context<'_>, conflict: &Conflict) -> String {
     }
 }
 
-fn other_text(ctx: &Context<'_>, function: FunctionId, overlapping: &Overlapping) -> String {
+fn other_text(ctx: &Context<'_>, function: FunctionId, evidence: Option<Evidence>) -> String {
     let own = ctx.symbol(function);
-    match overlapping.evidence {
+    match evidence {
         Some(Evidence::Served(handler)) => {
             let label = ctx.program.entries.get(&handler).map(|entry| entry.label.clone());
             format!("another call of `{own}` (by `{}`)", label.unwrap_or_else(|| ctx.program.qualified(handler)))
