@@ -459,7 +459,7 @@ fn confidence(ctx: &Context<'_>, uses: &[&Use]) -> Confidence {
     let takes_turns =
         |used: &&Use| ctx.program.models().inherited(used.class, |class| class.takes_turns.then_some(())).is_some();
     let is_transaction = uses.iter().any(|used| used.is_transaction);
-    if uses.iter().all(|used| takes_turns(used)) && !is_transaction { Confidence::Possible } else { Confidence::Likely }
+    if uses.iter().all(takes_turns) && !is_transaction { Confidence::Possible } else { Confidence::Likely }
 }
 
 fn place(ctx: &Context<'_>, used: &Use) -> At {
