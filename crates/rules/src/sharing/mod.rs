@@ -3,8 +3,8 @@
 pub(crate) mod check_then_act;
 pub(crate) mod iterate_across_await;
 pub(crate) mod lost_update;
-pub(crate) mod shared_default;
 mod origin;
+pub(crate) mod shared_default;
 pub(crate) mod shared_session;
 pub(crate) mod sleep_as_sync;
 pub(crate) mod stale_write;

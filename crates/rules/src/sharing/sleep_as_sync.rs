@@ -226,7 +226,7 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
 fn makes_process(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
     let is_process = |value: Type| {
         matches!(value, Type::ExternalInstance(path, _)
-        if matches!(path.last_segment(), "Process" | "Popen") && ctx.program.models().kind(path) == Some(ClassKind::Session)
+        if matches!(path.last_segment(), "Process" | "Popen") && ctx.program.models().kind(path) == Some(ClassKind::Stream)
             || path.last_segment() == "Popen")
     };
     match ctx.evaluator.given_by(function, site) {

@@ -205,7 +205,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 fn overlap(ctx: &Context<'_>, function: FunctionId) -> Option<Overlap> {
     let this = ctx.function_ref(function);
     let is_out = !ctx.shared.race.suspends.contains(this)
-        || is_constructor(ctx, function)
+        || is_constructor(ctx, this)
         || begins_or_ends(ctx, function)
         || is_test_module(ctx.module.name.as_str())
         || ctx.shared.alone.contains(&this);
