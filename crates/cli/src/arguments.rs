@@ -136,6 +136,12 @@ pub(crate) enum Format {
     Concise,
     /// One object, for programs
     Json,
+    /// SARIF 2.1.0, for code scanning services
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// Markdown, with diagrams of interleavings
+    Markdown,
 }
 
 /// Formats of the list of rules.

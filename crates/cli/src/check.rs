@@ -76,6 +76,9 @@ fn read_stdin() -> Result<String, String> {
 fn render(arguments: &CheckArguments, outcome: &Outcome) -> String {
     match arguments.output_format {
         Format::Json => report::json(&outcome.report),
+        Format::Sarif => report::sarif(&outcome.report),
+        Format::Github => report::github(&outcome.report),
+        Format::Markdown => report::markdown(&outcome.report),
         _ if arguments.statistics => report::statistics(&outcome.report),
         Format::Concise => report::concise(&outcome.report),
         Format::Full => report::full(&outcome.report, &outcome.sources, output::width()),

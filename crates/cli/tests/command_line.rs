@@ -97,3 +97,23 @@ fn rules_are_listed_and_explained() {
     assert!(out(&racewalk(&["explain", "syntax"], "")).contains("What it is\n"));
     assert!(out(&racewalk(&["explain", "SyntaxError: invalid syntax"], "")).contains("tool/syntax"));
 }
+
+const RACE: &str = "import asyncio\n\n\nclass Counter:\n    def __init__(self) -> None:\n        self.value = 0\n\n    \
+    async def add(self) -> None:\n        old = self.value\n        await asyncio.sleep(1)\n        \
+    self.value = old + 1\n\n\nasync def main() -> None:\n    counter = Counter()\n    \
+    await asyncio.gather(*(counter.add() for _ in range(9)))\n";
+
+#[test]
+fn an_interleaving_is_shown_in_every_format() {
+    let shown = |format: &str| out(&racewalk(&["-", "--output-format", format], RACE));
+    let full = shown("full");
+    assert!(full.contains("task A") && full.contains("9 reads: v"), "{full}");
+    let sarif: serde_json::Value = serde_json::from_str(&shown("sarif")).unwrap();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "share/lost-update");
+    assert_eq!(result["codeFlows"][0]["threadFlows"].as_array().unwrap().len(), 2);
+    assert_eq!(result["codeFlows"][0]["threadFlows"][1]["locations"][0]["executionOrder"], 3);
+    assert!(shown("github").starts_with("::error file=stdin.py,line=11,endLine=11,col=9,"), "{}", shown("github"));
+    let markdown = shown("markdown");
+    assert!(markdown.contains("sequenceDiagram") && markdown.contains("A->>S: line 9 reads, v"), "{markdown}");
+}

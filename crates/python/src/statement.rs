@@ -4,8 +4,8 @@ use crate::generator;
 use crate::lowerer::{DEEPEST, Lowerer, blank};
 use crate::span;
 use racewalk_ir::{
-    BindingKind, Class, ClassId, Event, Expr, ExprId, Field, Function, FunctionKind, Literal, Name, Param, ParamKind,
-    Role, ScopeKind, Span, Stub, SuspendKind,
+    BindingKind, Class, ClassId, Event, Expr, ExprId, Field, Function, FunctionId, FunctionKind, Literal, Name, Param,
+    ParamKind, Role, ScopeKind, Span, Stub, SuspendKind,
 };
 use ruff_python_ast::{self as ast, Expr as Ast, Stmt};
 use ruff_text_size::Ranged;
@@ -191,7 +191,8 @@ impl Lowerer {
     fn branch(&mut self, branch: &ast::StmtIf) {
         let test = self.expr(&branch.test, Role::Condition);
         self.event(Event::Branch(Some(test)));
-        self.suite_unless(&branch.body, is_never(&branch.test));
+        let mut truth = self.truth(&branch.test);
+        self.suite_unless(&branch.body, truth == Some(false));
         let mut exhaustive = false;
         for clause in &branch.elif_else_clauses {
             let arm = self.placeholder(Event::Arm(None));
@@ -202,9 +203,47 @@ impl Lowerer {
                 }
                 None => exhaustive = true,
             }
-            self.suite(&clause.body);
+            // The arm after one that is always taken never is.
+            let is_reached = truth != Some(true);
+            truth = clause.test.as_ref().and_then(|test| self.truth(test));
+            self.suite_unless(&clause.body, !is_reached || truth == Some(false));
+            if !is_reached {
+                truth = Some(true);
+            }
         }
         self.event(Event::EndBranch(exhaustive));
+    }
+
+    /// How a condition comes out that is written down: `False`, `False and …`, a constant of the module.
+    fn truth(&self, test: &Ast) -> Option<bool> {
+        match test {
+            Ast::BooleanLiteral(truth) => Some(truth.value),
+            Ast::UnaryOp(negated) if negated.op == ast::UnaryOp::Not => {
+                self.truth(&negated.operand).map(|truth| !truth)
+            }
+            Ast::BoolOp(logical) => {
+                let decides = logical.op == ast::BoolOp::Or;
+                let first = logical.values.first().and_then(|first| self.truth(first));
+                first.filter(|truth| *truth == decides)
+            }
+            Ast::Name(name) if is_constant_name(&name.id) => self.constant(Name::new(&name.id)),
+            _ => None,
+        }
+    }
+
+    /// The truth value that a constant of the module is bound to, once.
+    fn constant(&self, name: Name) -> Option<bool> {
+        let module = self.module.function(FunctionId(0));
+        let [binding] = module.symbols[module.symbol(name)?.index()].bindings.as_slice() else { return None };
+        let (BindingKind::Value(value) | BindingKind::Typed(_, Some(value))) =
+            self.module.bindings[binding.index()].kind
+        else {
+            return None;
+        };
+        match self.module.expr(value) {
+            Expr::Literal(Literal::Bool(truth)) => Some(truth),
+            _ => None,
+        }
     }
 
     /// Lowers statements of which nothing happens when they are switched off: what they declare still counts (a `yield`
@@ -508,13 +547,9 @@ fn value_of(kind: BindingKind) -> Option<ExprId> {
     }
 }
 
-/// `if False`, `if False and …`: switched off.
-fn is_never(test: &Ast) -> bool {
-    match test {
-        Ast::BooleanLiteral(truth) => !truth.value,
-        Ast::BoolOp(logical) if logical.op == ast::BoolOp::And => logical.values.first().is_some_and(is_never),
-        _ => false,
-    }
+/// A name in capitals: by convention nobody binds it again.
+fn is_constant_name(name: &str) -> bool {
+    name.chars().any(char::is_uppercase) && !name.chars().any(char::is_lowercase)
 }
 
 fn is_documentation(expr: &Ast) -> bool {

@@ -116,7 +116,9 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{ArgKind, BindingKind, CompKind, Event, Expr, ExprId, FunctionId, Role, ScopeKind, SuspendKind};
+use racewalk_ir::{
+    ArgKind, BindingKind, CompKind, Event, Expr, ExprId, FunctionId, Name, Role, ScopeKind, SuspendKind,
+};
 use racewalk_link::{Answer, FunctionRef, Type};
 use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
@@ -135,7 +137,15 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     for function in ctx.functions() {
+        // Contexts of a test that expect an error: the call raises it before anything is awaited.
+        let mut expecting: Vec<ExprId> = Vec::new();
         for event in &ctx.module.function(function).events {
+            match *event {
+                Event::Enter(ScopeKind::Plain, context) if expects_error(ctx, context) => expecting.push(context),
+                Event::Exit(_, context) => expecting.retain(|entered| *entered != context),
+                _ if !expecting.is_empty() => continue,
+                _ => {}
+            }
             let finding = match *event {
                 Event::Suspend(SuspendKind::Await, operand) => awaited(ctx, function, operand),
                 Event::Suspend(SuspendKind::Iterate, source) => iterated_async(ctx, function, source),
@@ -152,6 +162,14 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// `with raises(ValueError):` in a test.
+fn expects_error(ctx: &Context<'_>, context: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(context) else { return false };
+    let is_raises = |name: Name| matches!(name.as_str(), "raises" | "assertRaises" | "assertRaisesRegex");
+    matches!(ctx.module.expr(callee), Expr::Name(name, _) | Expr::Attr(_, name) if is_raises(name))
+        && crate::looping::is_test_module(ctx.module.name.as_str())
 }
 
 /// `await f()` where `f` is a plain function whose result is no awaitable.
