@@ -343,6 +343,15 @@ impl Program {
         way
     }
 
+    /// The way to an expression is decided by a call that is given a truth value which a caller has written down.
+    pub(crate) fn is_switched(&self, known: &KnownGuards, function: FunctionRef, frame: &Frame, site: ExprId) -> bool {
+        let module = self.module(function.file);
+        let guards = known.of(self, function);
+        let Some(place) = guards.place(module, site) else { return false };
+        let reader = Reader { program: self, module, function, frame, callees: &guards.callees };
+        guards.facts(place).any(|guard| reader.asks_with_switch(guard.condition))
+    }
+
     /// What the parameters of a function are given when nothing is known of its callers.
     pub(crate) fn own_frame(&self, function: FunctionRef) -> Frame {
         let module = self.module(function.file);
@@ -487,6 +496,19 @@ impl Reader<'_> {
                 };
                 Some((truth, given.is_open))
             }
+        }
+    }
+
+    /// `should_ask(ask)`, where `ask` is known to be true or false.
+    fn asks_with_switch(&self, condition: ExprId) -> bool {
+        let is_switch = |arg: &racewalk_ir::Arg| {
+            let given = self.value(arg.value, DEPTH);
+            matches!(given.value, Value::Bool(_)) && !given.is_open
+        };
+        match self.module.expr(condition) {
+            Expr::Not(inner) => self.asks_with_switch(inner),
+            Expr::Call(_, args) => self.module.args(args).iter().any(is_switch),
+            _ => false,
         }
     }
 

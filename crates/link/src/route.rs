@@ -80,6 +80,24 @@ impl Program {
         Some(Route { legs, sink, way: Way::Open })
     }
 
+    /// Whether control can come along a chain of calls, each function with the expression that leads on, to the last of them.
+    /// It is open where a function of the program decides by a switch that its caller sets.
+    pub fn way_along(&self, known: &KnownGuards, chain: &[(FunctionRef, ExprId)]) -> Way {
+        let Some((first, _)) = chain.first() else { return Way::Clear };
+        let mut frame = self.own_frame(*first);
+        let mut way = Way::Clear;
+        for (at, (function, site)) in chain.iter().enumerate() {
+            way = way.min(self.way(known, *function, &frame, *site, false));
+            if self.is_switched(known, *function, &frame, *site) {
+                way = way.min(Way::Open);
+            }
+            if let Some((target, _)) = chain.get(at + 1) {
+                frame = self.handed_frame(known, *function, &frame, *site, *target);
+            }
+        }
+        way
+    }
+
     /// Whether a function gets to an expression of its own, as far as its own parameters tell.
     pub fn own_way(&self, known: &KnownGuards, function: FunctionRef, site: ExprId) -> Way {
         if self.is_other_class(known, function, site, None) {

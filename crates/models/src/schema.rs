@@ -232,6 +232,9 @@ pub struct Call {
     /// Releases what its receiver guards.
     #[serde(default)]
     pub releases: bool,
+    /// Position of a context manager that it enters; it is left with the receiver.
+    #[serde(default)]
+    pub enters: Option<u32>,
     /// Cancels its receiver.
     #[serde(default)]
     pub cancels: bool,

@@ -57,6 +57,7 @@ pub fn all() -> &'static [&'static Rule] {
         &sharing::check_then_act::RULE,
         &sharing::iterate_across_await::RULE,
         &sharing::lost_update::RULE,
+        &sharing::self_deadlock::RULE,
         &sharing::shared_default::RULE,
         &sharing::shared_session::RULE,
         &sharing::sleep_as_sync::RULE,

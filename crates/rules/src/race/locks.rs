@@ -142,7 +142,7 @@ fn semaphore(cells: &Cells<'_, '_>, value: ExprId) -> Guard {
 }
 
 /// The number of permits that a semaphore is made with, where it is written down; more than one when it is computed.
-fn permits(cells: &Cells<'_, '_>, cell: Cell) -> Option<i32> {
+pub(crate) fn permits(cells: &Cells<'_, '_>, cell: Cell) -> Option<i32> {
     let program = cells.program;
     let (file, value) = match cell.root {
         Root::Field(class, name) => {

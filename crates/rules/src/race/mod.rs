@@ -6,9 +6,13 @@
 
 pub(crate) mod cells;
 pub(crate) mod containers;
+pub(crate) mod held;
 pub(crate) mod locks;
 pub(crate) mod mutators;
 pub(crate) mod overlap;
+pub(crate) mod paths;
+pub(crate) mod reach;
+pub(crate) mod signals;
 pub(crate) mod suspends;
 pub(crate) mod tasks;
 pub(crate) mod walk;
@@ -21,7 +25,9 @@ use mutators::Mutators;
 use overlap::{Made, Overlaps};
 use racewalk_ir::{Event, Expr, ExprId};
 use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program};
+use reach::Locks;
 use rustc_hash::{FxHashMap, FxHashSet};
+use signals::Signals;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -58,6 +64,8 @@ impl Known {
 pub(crate) struct Race {
     pub suspends: Suspends,
     pub overlaps: Overlaps,
+    pub locks: Locks,
+    pub signals: Signals,
     lasting: FxHashSet<ClassRef>,
     made: Made,
     mutators: OnceLock<Mutators>,
@@ -72,6 +80,8 @@ impl Race {
         Self {
             suspends: Suspends::new(program),
             overlaps,
+            locks: Locks::new(program),
+            signals: Signals::new(program),
             lasting,
             made: Made::new(program),
             mutators: OnceLock::new(),

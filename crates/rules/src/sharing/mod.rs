@@ -3,6 +3,8 @@
 pub(crate) mod check_then_act;
 pub(crate) mod iterate_across_await;
 pub(crate) mod lost_update;
+mod peers;
+pub(crate) mod self_deadlock;
 mod origin;
 pub(crate) mod shared_default;
 pub(crate) mod shared_session;
@@ -14,6 +16,7 @@ use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
 use crate::race::cells::{Cell, Owner, Root};
+use crate::race::held::Take;
 use crate::race::locks::Guard;
 use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
@@ -21,6 +24,18 @@ use crate::rule::Rule;
 use racewalk_ir::{BindingKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
 use racewalk_link::{ClassRef, FunctionRef, Variable};
 use racewalk_report::Confidence;
+
+/// What the lock that is taken is called there.
+fn lock_text(ctx: &Context<'_>, take: &Take) -> String {
+    let place = match ctx.module.expr(take.at) {
+        Expr::Call(callee, _) if take.by_hand => match ctx.module.expr(callee) {
+            Expr::Attr(receiver, _) => receiver,
+            _ => take.at,
+        },
+        _ => take.at,
+    };
+    ctx.program.path_text(ctx.file, place)
+}
 
 /// Why somebody else may come in between, and how sure that is.
 struct Overlapping {
