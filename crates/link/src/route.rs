@@ -87,7 +87,7 @@ impl Program {
         let mut frame = self.own_frame(*first);
         let mut way = Way::Clear;
         for (at, (function, site)) in chain.iter().enumerate() {
-            way = way.min(self.way(known, *function, &frame, *site, false));
+            way = way.min(self.way(known, *function, &frame, *site, at > 0));
             if self.is_switched(known, *function, &frame, *site) {
                 way = way.min(Way::Open);
             }

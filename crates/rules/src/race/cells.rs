@@ -16,6 +16,14 @@ pub(crate) enum Root {
     Param(FunctionRef, Name),
 }
 
+/// The name of the member, variable or parameter.
+pub(crate) fn name_of(program: &Program, root: Root) -> Name {
+    match root {
+        Root::Field(_, name) | Root::Param(_, name) => name,
+        Root::Variable(variable) => program.function(variable.owner).symbols[variable.symbol.index()].name,
+    }
+}
+
 /// Which object it belongs to, as the function that uses it names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {

@@ -5,7 +5,7 @@
 //! asks is told of no lock that may be free.
 
 use super::cells::{Cells, Root};
-use super::locks::permits;
+use super::locks::{guard, permits};
 use super::overlap::wrappers;
 use super::paths::{Found, Lock, Passage, Paths};
 use racewalk_ir::{Event, Expr, ExprId, Module, Name};
@@ -241,7 +241,11 @@ impl Scan<'_, '_> {
 
     fn enter(&mut self, context: ExprId) {
         let value = self.paths.evaluator.eval(self.paths.function.id, context).without_none();
-        if self.is_kind(value, &[ClassKind::Deadline]) {
+        let given = match value {
+            Type::Context(inner, _) => inner.get(),
+            _ => value,
+        };
+        if self.is_kind(given, &[ClassKind::Deadline]) {
             self.take(self.unnamed(Sort::Deadline, context));
             return;
         }
@@ -272,6 +276,15 @@ impl Scan<'_, '_> {
 
     /// A context manager of the program: what it holds while it is entered.
     fn enter_own(&mut self, value: Type, context: ExprId) {
+        let before = self.holds.takes.len();
+        self.enter_inner(value, context);
+        let Paths { program, evaluator, function } = self.paths;
+        if self.holds.takes.len() == before && guard(&Cells { program, evaluator, function }, context).is_some() {
+            self.take(self.unnamed(Sort::Perhaps, context));
+        }
+    }
+
+    fn enter_inner(&mut self, value: Type, context: ExprId) {
         let program = self.paths.program;
         let Some(depth) = self.depth.checked_sub(1) else { return };
         let target = match value {
@@ -336,6 +349,7 @@ impl Scan<'_, '_> {
         };
         // An attempt with a time limit, or one that doesn't wait: it may come back without the lock.
         if !is_plain || is_async && self.module.role(call) != racewalk_ir::Role::Awaited {
+            self.take(Take { by_hand: true, sort: Sort::Perhaps, waits: false, ..take });
             return;
         }
         let waits = take.lock.is_none_or(|lock| !self.given_up.contains(&lock));

@@ -9,9 +9,11 @@ pub(crate) mod containers;
 pub(crate) mod held;
 pub(crate) mod locks;
 pub(crate) mod mutators;
+pub(crate) mod orders;
 pub(crate) mod overlap;
 pub(crate) mod paths;
 pub(crate) mod reach;
+pub(crate) mod reliances;
 pub(crate) mod signals;
 pub(crate) mod suspends;
 pub(crate) mod tasks;
@@ -19,13 +21,14 @@ pub(crate) mod walk;
 pub(crate) mod writes;
 
 use crate::homes::Homes;
-use cells::{Cell, Cells, Owner, Root};
+use cells::{Cell, Owner, Root};
 use locks::Guard;
 use mutators::Mutators;
+use orders::Orders;
 use overlap::{Made, Overlaps};
-use racewalk_ir::{Event, Expr, ExprId};
 use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program};
 use reach::Locks;
+use reliances::Reliances;
 use rustc_hash::{FxHashMap, FxHashSet};
 use signals::Signals;
 use std::cell::RefCell;
@@ -66,6 +69,8 @@ pub(crate) struct Race {
     pub overlaps: Overlaps,
     pub locks: Locks,
     pub signals: Signals,
+    pub orders: Orders,
+    pub reliances: Reliances,
     lasting: FxHashSet<ClassRef>,
     made: Made,
     mutators: OnceLock<Mutators>,
@@ -77,17 +82,22 @@ impl Race {
     pub fn new(program: &Program, homes: &Homes) -> Self {
         let lasting = homes.lasting_classes().clone();
         let overlaps = Overlaps::new(program, &|class| lasting.contains(&class));
-        Self {
+        let mut race = Self {
             suspends: Suspends::new(program),
             overlaps,
             locks: Locks::new(program),
             signals: Signals::new(program),
+            orders: Orders::default(),
+            reliances: Reliances::default(),
             lasting,
             made: Made::new(program),
             mutators: OnceLock::new(),
             writes: Writes::new(program),
             known: Known::default(),
-        }
+        };
+        race.orders = Orders::new(program, &race.locks);
+        race.reliances = Reliances::new(program, &race);
+        race
     }
 
     /// The process keeps an instance of the class for good.
@@ -140,34 +150,6 @@ impl<'p> Summaries<'p> {
         let summary = Arc::new(walk(race, self, program, &evaluator, function, depth));
         race.known.keep(function, depth, summary.clone());
         summary
-    }
-
-    /// A lock is held where a function comes to an expression.
-    pub fn holds_lock_at(&self, program: &'p Program, function: FunctionRef, site: ExprId) -> bool {
-        let evaluator = self.evaluator(program, function.file);
-        let cells = Cells { program, evaluator: &evaluator, function };
-        let mut held: Vec<ExprId> = Vec::new();
-        for event in &program.function(function).events {
-            match *event {
-                Event::Enter(_, context) if locks::guard(&cells, context).is_some_and(Guard::excludes) => {
-                    held.push(context);
-                }
-                Event::Exit(_, context) => held.retain(|entered| *entered != context),
-                Event::Call(call) if call == site => return !held.is_empty(),
-                Event::Call(call) => {
-                    let model = program.site(function, call).and_then(|site| program.model_at(site));
-                    let Some(model) = model.filter(|model| model.acquires || model.releases) else { continue };
-                    let Expr::Call(callee, _) = program.module(function.file).expr(call) else { continue };
-                    if model.acquires {
-                        held.push(callee);
-                    } else {
-                        held.pop();
-                    }
-                }
-                _ => {}
-            }
-        }
-        false
     }
 
     fn evaluator(&self, program: &'p Program, file: FileId) -> Rc<Evaluator<'p>> {

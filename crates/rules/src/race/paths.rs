@@ -371,7 +371,8 @@ impl Passage<'_, '_, '_> {
         Some(Lock { path, key })
     }
 
-    fn path(&self, path: Path) -> Option<Path> {
+    /// What the caller calls what a path of the callee leads to.
+    pub fn path(&self, path: Path) -> Option<Path> {
         match path.origin {
             Origin::Class(_) => Some(path),
             Origin::Receiver => Some(self.receiver()?.then(path)),
@@ -417,7 +418,7 @@ impl Passage<'_, '_, '_> {
             return self.is_around(self.caller.function, method).then_some(Path::new(Origin::Receiver));
         }
         match module.expr(self.site) {
-            _ if self.how == How::Callback => None,
+            _ if self.how == How::Callback || self.constructs() => None,
             Expr::Call(callee, args) => match module.expr(callee) {
                 Expr::Attr(base, _) if self.is_class(base) => self.caller.of(module.args(args).first()?.value),
                 Expr::Attr(base, _) => self.caller.of(base),
@@ -427,6 +428,12 @@ impl Passage<'_, '_, '_> {
             Expr::Attr(base, _) if self.is_property() => self.caller.of(base),
             _ => self.caller.of(self.site),
         }
+    }
+
+    /// The callee is run because an object is made.
+    fn constructs(&self) -> bool {
+        let site = self.caller.program.site(self.caller.function, self.site);
+        site.is_some_and(|site| site.callee.members().iter().any(|callee| matches!(callee, Type::Class(_))))
     }
 
     /// What runs the callee is the reading of a member, not the entering of what it holds.
@@ -465,8 +472,8 @@ impl Passage<'_, '_, '_> {
         let position = body.params.iter().position(|param| param.name == name)?;
         let module = program.module(self.caller.function.file);
         let Expr::Call(callee, args) = module.expr(self.site) else { return None };
-        let is_bound =
-            body.class.is_some() && matches!(module.expr(callee), Expr::Attr(base, _) if !self.is_class(base));
+        let is_method = || matches!(module.expr(callee), Expr::Attr(base, _) if !self.is_class(base));
+        let is_bound = body.class.is_some() && (self.constructs() || is_method());
         let args = module.args(args);
         if args.iter().any(|arg| arg.kind == ArgKind::Spread) {
             return None;

@@ -7,7 +7,7 @@
 use super::cells::Root;
 use super::held::{Holds, Sort, Take, holds};
 use super::paths::{Lock, Passage, Paths};
-use racewalk_ir::{ExprId, Role};
+use racewalk_ir::{Event, ExprId, Role};
 use racewalk_link::{Evaluator, FileId, FunctionRef, How, Program};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -54,9 +54,35 @@ impl Locks {
         self.holds.get(&function)
     }
 
+    /// The functions that take something themselves.
+    pub fn holders(&self) -> impl Iterator<Item = FunctionRef> {
+        let mut holders: Vec<FunctionRef> = self.holds.keys().copied().collect();
+        holders.sort_unstable();
+        holders.into_iter()
+    }
+
     /// What running the function takes.
     pub fn reaches(&self, function: FunctionRef) -> &[Reach] {
         self.reaches.get(&function).map_or(&[], Vec::as_slice)
+    }
+
+    /// Some lock, or what may be one, is held where a function comes to a call.
+    pub fn is_held_at(&self, program: &Program, function: FunctionRef, call: ExprId) -> bool {
+        let keeps_out = |take: &Take| matches!(take.sort, Sort::Exclusive | Sort::Reentrant | Sort::Perhaps);
+        self.held_at(program, function, call).any(keeps_out)
+    }
+
+    /// What is held where a function comes to a call.
+    pub fn held_at<'l>(
+        &'l self,
+        program: &Program,
+        function: FunctionRef,
+        call: ExprId,
+    ) -> impl Iterator<Item = &'l Take> {
+        let holds = self.holds(function);
+        let is_it = |event: &Event| *event == Event::Call(call);
+        let event = holds.and_then(|_| program.function(function).events.iter().position(is_it));
+        holds.zip(event).into_iter().flat_map(|(holds, event)| holds.held_at(event))
     }
 
     /// The functions from this one to the acquisition, each with the expression that leads on.
@@ -72,8 +98,7 @@ impl Locks {
     }
 
     fn follow(&mut self, program: &Program) {
-        let mut seeds: Vec<FunctionRef> = self.holds.keys().copied().collect();
-        seeds.sort_unstable();
+        let seeds: Vec<FunctionRef> = self.holders().collect();
         let mut open: Vec<(FunctionRef, u16)> = Vec::new();
         for function in seeds {
             let own: Vec<Reach> = self.holds[&function].takes.iter().filter_map(own_reach).collect();

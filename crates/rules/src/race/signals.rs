@@ -1,6 +1,6 @@
 //! Signals: what tasks give each other through queues, events and conditions, over the whole program.
 
-use super::cells::{Cells, Root};
+use super::cells::{Cells, Root, name_of};
 use super::paths::{Path, Paths};
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Name};
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Type};
@@ -97,10 +97,7 @@ impl Signals {
 
     /// Who does this to what is kept there; none when somebody may do it unseen.
     pub fn all(&self, program: &Program, root: Root, acts: &[Act]) -> Option<Vec<Signal>> {
-        let name = match root {
-            Root::Field(_, name) | Root::Param(_, name) => name,
-            Root::Variable(variable) => program.function(variable.owner).symbols[variable.symbol.index()].name,
-        };
+        let name = name_of(program, root);
         if acts.iter().any(|act| self.loose.contains(&(name, *act))) {
             return None;
         }

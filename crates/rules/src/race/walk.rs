@@ -119,6 +119,27 @@ pub(crate) struct Summary {
     pub told: Vec<Told>,
     /// Its conflicts, in the order of the writes.
     pub conflicts: Vec<Conflict>,
+    /// Writes that would be conflicts without a lock.
+    pub relying: Vec<Relying>,
+}
+
+/// A write that relies, across a suspension, on what was read under a lock that is held all the time.
+#[derive(Clone, Debug)]
+pub(crate) struct Relying {
+    /// What is written.
+    pub cell: Cell,
+    /// What is read.
+    pub read: ExprId,
+    /// What is waited for in between.
+    pub suspend: ExprId,
+    /// What writes.
+    pub write: ExprId,
+    /// The write itself, when a callee does it.
+    pub within: Option<(FunctionRef, ExprId)>,
+    /// It relies on a mark that was tested, and sets it.
+    pub is_mark: bool,
+    /// The events that took the locks.
+    pub held: SmallVec<[usize; 2]>,
 }
 
 /// A cell of which a function's result tells.
@@ -687,7 +708,8 @@ impl<'p> Walk<'_, 'p> {
         if self.state.is_dead {
             return;
         }
-        let found = self.conflict(cell, what, value, at, within);
+        self.note_relying(cell, what, value, at, within);
+        let found = self.conflict(cell, what, value, at, within, false);
         let is_told_here = found.is_some();
         if let Some(conflict) = found {
             let is_known = |known: &Conflict| known.kind == conflict.kind && known.cell.root == conflict.cell.root;
@@ -727,6 +749,51 @@ impl<'p> Walk<'_, 'p> {
         self.state.facts.retain(|fact| !matches!(fact.role, Use::Tested(_)) || !fact.cell.meets(cell));
     }
 
+    /// The write is right because of a lock.
+    fn note_relying(
+        &mut self,
+        cell: Cell,
+        what: What,
+        value: Option<ExprId>,
+        at: ExprId,
+        within: Option<(FunctionRef, ExprId)>,
+    ) {
+        if self.state.held.is_empty() {
+            return;
+        }
+        let is_guarded =
+            |fact: &&Fact| fact.cell.meets(cell) && fact.stale.is_some() && !fact.is_claimed && self.is_guarded(fact);
+        let would_be = self.conflict(cell, what, value, at, within, true);
+        let fact = match would_be.filter(|conflict| conflict.kind != Kind::Stampede) {
+            Some(conflict) => self.state.facts.iter().filter(is_guarded).find(|fact| fact.read == conflict.read),
+            None if what == What::Reset => {
+                self.state.facts.iter().filter(is_guarded).find(|fact| self.is_handed_to_wait(fact))
+            }
+            None => None,
+        };
+        let Some(fact) = fact else { return };
+        let still = |(event, _): &(usize, Guard)| self.state.held.iter().any(|(held, _)| held == event);
+        let relying = Relying {
+            cell,
+            read: fact.read,
+            suspend: fact.stale.unwrap_or(fact.read),
+            write: at,
+            within,
+            is_mark: would_be.is_some_and(|conflict| conflict.kind == Kind::CheckThenAct) && what == What::Constant,
+            held: fact.held.iter().filter(|held| still(held)).map(|(event, _)| *event).collect(),
+        };
+        self.summary.relying.push(relying);
+    }
+
+    /// What was read is used by what was waited for: sent, stored, and then set back.
+    fn is_handed_to_wait(&self, fact: &Fact) -> bool {
+        let Some(wait) = fact.stale else { return false };
+        fact.at == fact.read
+            && self.module.role(fact.at) == Role::Argument
+            && self.module.span(wait).contains(self.module.span(fact.at))
+    }
+
+    /// `regardless`: what would be one if no lock were held.
     fn conflict(
         &self,
         cell: Cell,
@@ -734,7 +801,10 @@ impl<'p> Walk<'_, 'p> {
         value: Option<ExprId>,
         at: ExprId,
         within: Option<(FunctionRef, ExprId)>,
+        regardless: bool,
     ) -> Option<Conflict> {
+        let is_outdated =
+            |fact: &Fact| self.is_outdated(fact) || regardless && fact.stale.is_some() && !fact.is_claimed;
         let make = |kind, fact: &Fact, is_weak| Conflict {
             kind,
             cell: Cell { key: cell.key.or(fact.cell.key), ..cell },
@@ -747,7 +817,7 @@ impl<'p> Walk<'_, 'p> {
             useless: self.useless_guard(fact),
             is_weak,
         };
-        let outdated = |fact: &&Fact| fact.cell.meets(cell) && self.is_outdated(fact);
+        let outdated = |fact: &&Fact| fact.cell.meets(cell) && is_outdated(fact);
         // What a callee does belongs to the caller's test only when it fills what the test has missed.
         let is_filling = matches!(what, What::Value | What::Constant | What::Insert);
         let is_awaited = self.module.role(at) == Role::Awaited;
@@ -775,7 +845,7 @@ impl<'p> Walk<'_, 'p> {
         let value = value?;
         let made_of = self.made_of(value);
         // Read again after the wait: what is there now goes into what is written.
-        if made_of.iter().any(|fact| fact.cell.meets(cell) && !self.is_outdated(fact)) {
+        if made_of.iter().any(|fact| fact.cell.meets(cell) && !is_outdated(fact)) {
             return None;
         }
         let fact = made_of.iter().find(|fact| outdated(fact) && !self.is_written_back(fact, value))?;

@@ -426,10 +426,10 @@ fn is_locked(ctx: &Context<'_>, this: FunctionRef, at: usize, mutation: &Mutatio
         Event::Call(call) => Some(call),
         _ => None,
     });
-    let is_held = body_call.is_some_and(|call| ctx.summaries.holds_lock_at(ctx.program, this, call))
+    let is_held = body_call.is_some_and(|call| ctx.shared.race.locks.is_held_at(ctx.program, this, call))
         || is_held_by_callers(ctx, this, 5);
     is_held
-        && (ctx.summaries.holds_lock_at(ctx.program, mutation.by, mutation.at)
+        && (ctx.shared.race.locks.is_held_at(ctx.program, mutation.by, mutation.at)
             || is_held_by_callers(ctx, mutation.by, 5))
 }
 

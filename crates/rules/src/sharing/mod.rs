@@ -1,11 +1,16 @@
 //! What state is shared across a suspension point, or between threads of execution?
 
 pub(crate) mod check_then_act;
+mod counts;
+pub(crate) mod inconsistent_lock;
 pub(crate) mod iterate_across_await;
+pub(crate) mod lock_bottleneck;
+pub(crate) mod lock_order;
 pub(crate) mod lost_update;
+pub(crate) mod lost_wakeup;
+mod origin;
 mod peers;
 pub(crate) mod self_deadlock;
-mod origin;
 pub(crate) mod shared_default;
 pub(crate) mod shared_session;
 pub(crate) mod sleep_as_sync;
@@ -258,9 +263,12 @@ fn names_in(ctx: &Context<'_>, value: ExprId, depth: u32) -> Vec<&'static str> {
         Expr::Attr(base, _) | Expr::Await(base) => again(base),
         Expr::Subscript(base, _) => again(base),
         Expr::Call(_, args) => ctx.module.args(args).iter().flat_map(|arg| again(arg.value)).collect(),
-        Expr::Format(list) | Expr::Operation(list) | Expr::Tuple(list) | Expr::Logical(list, _) => {
-            ctx.module.list(list).iter().flat_map(|part| again(*part)).collect()
-        }
+        Expr::Format(list)
+        | Expr::Operation(list)
+        | Expr::Tuple(list)
+        | Expr::List(list)
+        | Expr::Map(list)
+        | Expr::Logical(list, _) => ctx.module.list(list).iter().flat_map(|part| again(*part)).collect(),
         _ => Vec::new(),
     }
 }
@@ -278,7 +286,8 @@ fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> b
     callers.peek().is_some()
         && callers.all(|(caller, site, _)| {
             *caller != function
-                && (ctx.summaries.holds_lock_at(ctx.program, *caller, *site) || is_held_by_callers(ctx, *caller, depth))
+                && (ctx.shared.race.locks.is_held_at(ctx.program, *caller, *site)
+                    || is_held_by_callers(ctx, *caller, depth))
         })
 }
 
@@ -292,7 +301,7 @@ fn is_locked_by_decorator(ctx: &Context<'_>, function: FunctionRef) -> bool {
             Expr::Call(callee, _) => matches!(module.expr(callee), Expr::Name(name, _) if Some(name) == wrapped),
             _ => false,
         });
-        calls.into_iter().any(|site| ctx.summaries.holds_lock_at(ctx.program, wrapper, site.call))
+        calls.into_iter().any(|site| ctx.shared.race.locks.is_held_at(ctx.program, wrapper, site.call))
     })
 }
 

@@ -8,7 +8,7 @@ use crate::finding::{Finding, Place};
 use crate::looping::is_test_module;
 use crate::race::cells::Root;
 use crate::race::held::{Sort, Take};
-use crate::race::paths::{Lock, Path, Paths};
+use crate::race::paths::{Lock, Origin, Path, Paths};
 use crate::race::signals::{Act, Signal, Through};
 use racewalk_ir::{ArgKind, BindingKind, Expr, ExprId, FunctionId, Literal, Role};
 use racewalk_link::{FunctionRef, How, Type};
@@ -150,7 +150,9 @@ fn waits_for_own_pool(ctx: &Context<'_>, function: FunctionId) -> Option<OwnPool
     let this = ctx.function_ref(function);
     let inner: Vec<(ExprId, Path)> = submits(ctx, this);
     let (submit, pool) = *inner.first()?;
-    if inner.iter().any(|(_, other)| *other != pool) {
+    // A pool that the function makes is another one each time.
+    let is_own = matches!(pool.origin, Origin::Variable(variable) if variable.owner == this);
+    if is_own || inner.iter().any(|(_, other)| *other != pool) {
         return None;
     }
     let callers = ctx.program.summaries.callers.of(this).iter().filter(|(_, _, how)| *how == How::Offloads);

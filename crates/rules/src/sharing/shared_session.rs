@@ -204,7 +204,7 @@ impl<'p> Uses<'_, 'p> {
     /// The uses by a call, unless a lock is held there.
     fn open_at(&self, function: FunctionRef, site: &Site, depth: u32) -> Vec<Use> {
         let uses = self.at(function, site, depth);
-        let is_locked = !uses.is_empty() && self.ctx.summaries.holds_lock_at(self.program(), function, site.call);
+        let is_locked = !uses.is_empty() && self.ctx.shared.race.locks.is_held_at(self.program(), function, site.call);
         if is_locked { Vec::new() } else { uses }
     }
 
@@ -515,7 +515,7 @@ fn check_handlers(uses: &Uses<'_, '_>, found: &mut Vec<Finding>) {
             let Some(cell) = session_cell(ctx, this, site).filter(|cell| is_shared(ctx, this, *cell, overlap)) else {
                 continue;
             };
-            if reported.contains(&cell.root) || ctx.summaries.holds_lock_at(ctx.program, this, site.call) {
+            if reported.contains(&cell.root) || ctx.shared.race.locks.is_held_at(ctx.program, this, site.call) {
                 continue;
             }
             reported.push(cell.root);

@@ -395,7 +395,7 @@ fn is_unguarded(ctx: &Context<'_>, function: FunctionId, stale: &Stale) -> bool 
     };
     follows(events, asked, stale.write.0)
         && !events[asked..stale.write.0].iter().any(decides)
-        && !ctx.summaries.holds_lock_at(ctx.program, this, stale.question)
+        && !ctx.shared.race.locks.is_held_at(ctx.program, this, stale.question)
 }
 
 /// The condition looks at something that other calls may have changed.
