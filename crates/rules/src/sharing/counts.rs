@@ -97,7 +97,10 @@ fn is_joined_by_callers(ctx: &Context<'_>, path: Path) -> bool {
 /// Neither this function nor any other says that an item is done, and nobody unseen can.
 fn nobody_finishes(ctx: &Context<'_>, get: &Signal) -> Option<Lost> {
     let all = ctx.shared.race.signals.all(ctx.program, get.root?, &[Act::Finishes])?;
-    if !all.is_empty() || is_handed_on(ctx, get) {
+    // Of a queue that somebody unseen has given, somebody unseen may count the items.
+    let is_given =
+        matches!(get.root, Some(Root::Param(..))) && !get.path.is_some_and(|path| is_joined_by_callers(ctx, path));
+    if is_given || !all.is_empty() || is_handed_on(ctx, get) {
         return None;
     }
     let queue = receiver_text(ctx, get);
