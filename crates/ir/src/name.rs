@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock};
 
 /// An interned string. Equal strings have equal names; the number says nothing about the order of the strings, and
@@ -11,94 +12,171 @@ use std::sync::{LazyLock, Mutex, OnceLock};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(u32);
 
-/// Names are spread over this many tables so that threads that lower different files rarely meet.
+/// Texts are found in as many tables, so that threads that lower different files rarely meet.
 const SHARDS: usize = 64;
 
-/// The first bucket of a table of texts holds this many, each next one twice as many.
-const FIRST_BUCKET: usize = 64;
+static SHARD: LazyLock<[Mutex<Shard>; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Mutex::default()));
 
-/// Buckets enough for every number.
-const BUCKETS: usize = 24;
-
+/// One table from text to name.
 #[derive(Default)]
 struct Shard {
-    /// Numbers by the hash of the text, or by the next free one after it where another text has the same.
-    ids: Mutex<FxHashMap<u64, u32>>,
-    texts: Texts,
+    /// By the hash of the text, or by the next free one after it where another text has the same.
+    names: FxHashMap<u64, (&'static str, Name)>,
+    /// Where the next texts go: side by side, not each in a place of its own.
+    room: &'static mut [u8],
 }
 
 impl Shard {
-    fn interned(&self, text: &str, hash: u64) -> (&'static str, u32) {
-        let mut ids = self.ids.lock().expect("no thread panics while it holds a name table");
+    fn interned(&mut self, text: &str, hash: u64) -> (&'static str, Name) {
         let mut key = hash;
-        while let Some(number) = ids.get(&key) {
-            match self.texts.get(*number as usize) {
-                Some(known) if known == text => return (known, *number),
-                _ => key = key.wrapping_add(1),
+        while let Some((known, name)) = self.names.get(&key) {
+            if *known == text {
+                return (known, *name);
             }
+            key = key.wrapping_add(1);
         }
-        let number = ids.len() as u32;
-        let text: &'static str = Box::leak(text.into());
-        self.texts.insert(number as usize, text);
-        ids.insert(key, number);
-        (text, number)
+        let text = self.kept(text);
+        let name = TEXTS.add(text);
+        self.names.insert(key, (text, name));
+        (text, name)
+    }
+
+    /// A copy that stays for ever.
+    fn kept(&mut self, text: &str) -> &'static str {
+        const ROOM: usize = 4096;
+        const LONG: usize = 256;
+        if text.len() > LONG {
+            return Box::leak(text.into());
+        }
+        if text.len() > self.room.len() {
+            self.room = Box::leak(vec![0; ROOM].into_boxed_slice());
+        }
+        let (kept, rest) = std::mem::take(&mut self.room).split_at_mut(text.len());
+        self.room = rest;
+        kept.copy_from_slice(text.as_bytes());
+        std::str::from_utf8(kept).expect("a copy of a text is a text")
     }
 }
+
+/// The first bucket of the table of texts holds this many, each next one twice as many.
+const FIRST_BUCKET: u32 = 1024;
+
+/// Buckets enough for every number.
+const BUCKETS: usize = 23;
+
+static TEXTS: Texts = Texts { known: AtomicU32::new(0), buckets: [const { OnceLock::new() }; BUCKETS] };
 
 /// Texts by number, which never move: read without a lock.
-#[derive(Default)]
-struct Texts([OnceLock<Box<[OnceLock<&'static str>]>>; BUCKETS]);
-
-impl Texts {
-    fn place(number: usize) -> (usize, usize) {
-        let bucket = ((number + FIRST_BUCKET) / FIRST_BUCKET).ilog2() as usize;
-        (bucket, number + FIRST_BUCKET - (FIRST_BUCKET << bucket))
-    }
-
-    fn get(&self, number: usize) -> Option<&'static str> {
-        let (bucket, at) = Self::place(number);
-        self.0[bucket].get()?[at].get().copied()
-    }
-
-    fn insert(&self, number: usize, text: &'static str) {
-        let (bucket, at) = Self::place(number);
-        let made = || (0..FIRST_BUCKET << bucket).map(|_| OnceLock::new()).collect();
-        self.0[bucket].get_or_init(made)[at].get_or_init(|| text);
-    }
+struct Texts {
+    known: AtomicU32,
+    buckets: [OnceLock<Box<[OnceLock<&'static str>]>>; BUCKETS],
 }
 
-static TABLE: LazyLock<[Shard; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Shard::default()));
+impl Texts {
+    fn place(number: u32) -> (usize, usize) {
+        let bucket = (number / FIRST_BUCKET + 1).ilog2();
+        (bucket as usize, (number + FIRST_BUCKET - (FIRST_BUCKET << bucket)) as usize)
+    }
+
+    fn get(&self, name: Name) -> Option<&'static str> {
+        let (bucket, at) = Self::place(name.0);
+        self.buckets[bucket].get()?[at].get().copied()
+    }
+
+    fn add(&self, text: &'static str) -> Name {
+        let number = self.known.fetch_add(1, Ordering::Relaxed);
+        let (bucket, at) = Self::place(number);
+        let made = || (0..FIRST_BUCKET << bucket).map(|_| OnceLock::new()).collect();
+        self.buckets[bucket].get_or_init(made)[at].get_or_init(|| text);
+        Name(number)
+    }
+}
 
 /// What a thread has interned lately: most look-ups end here, without a lock. A file says the same names again and again.
 struct Seen {
-    /// By the hash of the text: the last name that had it.
-    names: Box<[(&'static str, Name)]>,
+    /// By what is in it: the last short text that falls here.
+    short: Box<[(Short, Name)]>,
+    /// By its hash: the last longer text that falls here.
+    long: Box<[(&'static str, Name)]>,
     joined: FxHashMap<(Name, Name), Name>,
 }
 
-/// How many names a thread remembers.
-const REMEMBERED: usize = 16_384;
+/// How many short and longer names a thread remembers.
+const REMEMBERED: (usize, usize) = (8_192, 4_096);
 
 impl Default for Seen {
     fn default() -> Self {
-        let names = vec![Name::interned("", hash("")); REMEMBERED].into_boxed_slice();
-        Self { names, joined: FxHashMap::default() }
+        let empty = interned("");
+        let short = vec![(Short::default(), empty); REMEMBERED.0].into_boxed_slice();
+        let long = vec![("", empty); REMEMBERED.1].into_boxed_slice();
+        Self { short, long, joined: FxHashMap::default() }
     }
 }
 
 impl Seen {
     fn name(&mut self, text: &str) -> Name {
-        let hash = hash(text);
-        let last = &mut self.names[(hash >> 40) as usize % REMEMBERED];
-        if last.0 != text {
-            *last = Name::interned(text, hash);
+        match Short::new(text.as_bytes()) {
+            Some(short) => {
+                let last = &mut self.short[short.place() % REMEMBERED.0];
+                if last.0 != short {
+                    *last = (short, interned(text));
+                }
+                last.1
+            }
+            None => {
+                let hash = hash(text);
+                let last = &mut self.long[(hash >> 40) as usize % REMEMBERED.1];
+                if last.0 != text {
+                    *last = interned_by(text, hash);
+                }
+                last.1
+            }
         }
-        last.1
+    }
+}
+
+/// All of a text of at most 16 bytes, as numbers: compared without looking at a text.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Short {
+    first: u64,
+    last: u64,
+    len: u32,
+}
+
+impl Short {
+    /// What short texts begin and end with is all of them; the two may overlap.
+    fn new(text: &[u8]) -> Option<Self> {
+        let eight = |from: usize| Some(u64::from_le_bytes(text.get(from..from + 8)?.try_into().ok()?));
+        let four = |from: usize| Some(u32::from_le_bytes(text.get(from..from + 4)?.try_into().ok()?));
+        let len = text.len();
+        let (first, last) = match len {
+            0 => (0, 0),
+            1..4 => (u64::from(text[0]) | u64::from(text[len / 2]) << 8, u64::from(text[len - 1])),
+            4..8 => (u64::from(four(0)?), u64::from(four(len - 4)?)),
+            8..=16 => (eight(0)?, eight(len - 8)?),
+            _ => return None,
+        };
+        Some(Self { first, last, len: len as u32 })
+    }
+
+    fn place(self) -> usize {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.first ^ self.last.rotate_left(29) ^ u64::from(self.len)).wrapping_mul(SPREAD);
+        (mixed >> 40) as usize
     }
 }
 
 fn hash(text: &str) -> u64 {
     rustc_hash::FxBuildHasher.hash_one(text)
+}
+
+fn interned(text: &str) -> Name {
+    interned_by(text, hash(text)).1
+}
+
+fn interned_by(text: &str, hash: u64) -> (&'static str, Name) {
+    let mut shard = SHARD[(hash >> 32) as usize % SHARDS].lock().expect("no thread panics while it holds a name table");
+    shard.interned(text, hash)
 }
 
 thread_local! {
@@ -111,16 +189,9 @@ impl Name {
         SEEN.with_borrow_mut(|seen| seen.name(text))
     }
 
-    fn interned(text: &str, hash: u64) -> (&'static str, Self) {
-        let index = (hash >> 32) as usize % SHARDS;
-        let (text, number) = TABLE[index].interned(text, hash);
-        (text, Name(number * SHARDS as u32 + index as u32))
-    }
-
     /// The string.
     pub fn as_str(self) -> &'static str {
-        let number = self.0 as usize;
-        TABLE[number % SHARDS].texts.get(number / SHARDS).expect("a name is made with its text")
+        TEXTS.get(self).expect("a name is made with its text")
     }
 
     /// This path with one more dotted segment.
