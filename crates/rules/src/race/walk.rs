@@ -12,7 +12,8 @@ use super::{Race, Summaries};
 use crate::scopes::handlers_of;
 use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, Role};
 use racewalk_link::{Evaluator, FunctionRef, How, Program, Type};
-use smallvec::SmallVec;
+use std::ops::Deref;
+use std::rc::Rc;
 
 /// What a test has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +154,29 @@ pub(crate) struct Told {
     pub is_stale: bool,
 }
 
-type Held = SmallVec<[(usize, Guard); 2]>;
+/// Guards that are held, each with the event that took it. Many facts share one list, which mostly is empty.
+#[derive(Clone, Debug, Default)]
+struct Held(Option<Rc<Vec<(usize, Guard)>>>);
+
+impl Held {
+    fn edit(&mut self) -> &mut Vec<(usize, Guard)> {
+        Rc::make_mut(self.0.get_or_insert_default())
+    }
+
+    fn keep(&mut self, is_kept: impl Fn(&(usize, Guard)) -> bool) {
+        if !self.iter().all(&is_kept) {
+            self.edit().retain(is_kept);
+        }
+    }
+}
+
+impl Deref for Held {
+    type Target = [(usize, Guard)];
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
@@ -196,7 +219,7 @@ impl Fact {
             at: read,
             role: Use::Passing,
             stale: None,
-            held: Held::new(),
+            held: Held::default(),
             is_weak: false,
             base: Sense::Present,
             is_claimed: false,
@@ -317,14 +340,14 @@ impl<'p> Walk<'_, 'p> {
             }
             Event::Enter(_, context) => {
                 if let Some(guard) = guard(&self.cells, context) {
-                    self.state.held.push((at, guard));
+                    self.state.held.edit().push((at, guard));
                 }
                 self.entered.push((context, at));
             }
             Event::Exit(_, context) => {
                 let entered = self.entered.iter().rposition(|(entered, _)| *entered == context);
                 let entered = entered.map(|at| self.entered.remove(at).1);
-                self.state.held.retain(|(at, _)| Some(*at) != entered);
+                self.state.held.keep(|(at, _)| Some(*at) != entered);
             }
             Event::Branch(condition) => self.open_branch(condition),
             Event::Arm(condition) => self.next_arm(condition),
@@ -518,7 +541,7 @@ impl<'p> Walk<'_, 'p> {
         let model = site.and_then(|site| self.program().model_at(site));
         if model.is_some_and(|model| model.acquires) {
             if let Some(guard) = guard(&self.cells, receiver) {
-                self.state.held.push((at, guard));
+                self.state.held.edit().push((at, guard));
             }
             return;
         }
@@ -526,7 +549,7 @@ impl<'p> Walk<'_, 'p> {
             if let Some(released) = guard(&self.cells, receiver)
                 && let Some(last) = self.state.held.iter().rposition(|(_, held)| *held == released)
             {
-                self.state.held.remove(last);
+                self.state.held.edit().remove(last);
             }
             return;
         }
@@ -1245,18 +1268,19 @@ fn merge(mut ends: Vec<State>) -> State {
     for end in ends {
         let in_both = |fact: &Fact| {
             let Use::Tested(_) = fact.role else { return true };
-            end.facts.iter().any(|other| other.role == fact.role && other.cell == fact.cell && other.read == fact.read)
+            end.facts.iter().any(|other| other.read == fact.read && other.role == fact.role && other.cell == fact.cell)
         };
         merged.facts.retain(in_both);
         for other in end.facts {
-            let same = |fact: &&mut Fact| fact.role == other.role && fact.cell == other.cell && fact.at == other.at;
+            // What differs most often is looked at first.
+            let same = |fact: &&mut Fact| fact.at == other.at && fact.role == other.role && fact.cell == other.cell;
             match merged.facts.iter_mut().find(same) {
                 Some(fact) => fact.stale = fact.stale.or(other.stale),
                 None if matches!(other.role, Use::Tested(_)) => {}
                 None => merged.facts.push(other),
             }
         }
-        merged.held.retain(|held| end.held.contains(held));
+        merged.held.keep(|held| end.held.contains(held));
         if end.written.len() > merged.written.len() {
             merged.written = end.written;
         }
