@@ -12,6 +12,7 @@ use super::{Race, Summaries};
 use crate::scopes::handlers_of;
 use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, Role};
 use racewalk_link::{Evaluator, FunctionRef, How, Program, Type};
+use smallvec::SmallVec;
 use std::ops::Deref;
 use std::rc::Rc;
 
