@@ -27,9 +27,60 @@ pub(crate) enum Command {
     Rules(RulesArguments),
     /// Explain a rule, or a runtime message by the rules whose defects cause it
     Explain(ExplainArguments),
+    /// Keep the findings that are known, so that a check reports new ones only
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// What the measuring tools ask; may change at any time
     #[command(hide = true, subcommand)]
     Debug(DebugCommand),
+}
+
+/// `baseline`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Add what `check` finds, and print what is new
+    Update {
+        #[command(flatten)]
+        baseline: BaselineArguments,
+
+        /// As `check` takes it
+        #[arg(long)]
+        strict: bool,
+
+        /// As `check` takes it
+        #[arg(long, value_delimiter = ',', value_name = "RULES")]
+        select: Vec<String>,
+
+        /// As `check` takes it
+        #[arg(long, value_delimiter = ',', value_name = "RULES")]
+        ignore: Vec<String>,
+    },
+    /// Remove what is no longer found beneath PATH, and print it
+    Prune(BaselineArguments),
+}
+
+/// Arguments of every `baseline` subcommand.
+#[derive(Args, Debug)]
+pub(crate) struct BaselineArguments {
+    /// As `check` takes them [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The file [default: racewalk-baseline.json at the project's root]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// As `check` takes it
+    #[arg(long)]
+    pub(crate) isolated: bool,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// `debug`.
@@ -84,7 +135,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     pub(crate) statistics: bool,
 
-    /// Load nothing but PATH: no project around it, no configuration, no installed packages but those named
+    /// Load nothing but PATH: no project around it, no configuration or baseline, no installed packages but those named
     #[arg(long)]
     pub(crate) isolated: bool,
 
@@ -108,6 +159,14 @@ pub(crate) struct CheckArguments {
     /// Use this configuration file instead of the nearest
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Hold back the findings that this file holds [default: racewalk-baseline.json at the project's root, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// Hold nothing back
+    #[arg(long, conflicts_with = "baseline")]
+    pub(crate) no_baseline: bool,
 }
 
 /// `rules`.

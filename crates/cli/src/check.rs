@@ -1,10 +1,9 @@
 //! `racewalk check`.
 
 use crate::arguments::{self, CheckArguments, Format};
-use crate::output;
-use crate::progress::Progress;
+use crate::{output, progress};
 use racewalk_engine::report::{self, Severity, Skipped};
-use racewalk_engine::{Engine, FailOn, Options, Outcome};
+use racewalk_engine::{BaselineFile, FailOn, Options, Outcome};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,8 +12,9 @@ use std::process::ExitCode;
 pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
     let outcome = check(arguments)?;
     output::print(&render(arguments, &outcome))?;
-    for skipped in &outcome.report.summary.skipped {
-        output::warning(&describe(skipped));
+    tell_skipped(&outcome.report.summary.skipped);
+    if let Some(number @ 1..) = outcome.report.summary.baselined {
+        output::note(&format!("the baseline holds back {}", output::count(number, "finding")));
     }
     let configured = outcome.fail_on.unwrap_or(FailOn::AtLeast(Severity::Warning));
     let fail_on = arguments.fail_on.map_or(configured, threshold);
@@ -24,15 +24,13 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
 
 fn check(arguments: &CheckArguments) -> Result<Outcome, String> {
     let options = options(arguments)?;
-    let progress = Progress::start();
-    let shown = progress.clone();
-    let engine = Engine::default().for_last_check().on_stage(move |stage| shown.show(stage));
-    let outcome = match stdin_name(arguments)? {
-        Some(name) => engine.check_text(&options, name, read_stdin()?),
-        None => engine.check(&options),
-    };
-    progress.finish();
-    outcome.map_err(|failure| failure.to_string())
+    match stdin_name(arguments)? {
+        Some(name) => {
+            let text = read_stdin()?;
+            progress::watch(|engine| engine.check_text(&options, name, text))
+        }
+        None => progress::watch(|engine| engine.check(&options)),
+    }
 }
 
 /// Options that say nothing but which paths are meant.
@@ -53,6 +51,11 @@ fn options(arguments: &CheckArguments) -> Result<Options, String> {
     options.ignore.clone_from(&arguments.ignore);
     options.config.clone_from(&arguments.config);
     options.python.clone_from(&arguments.python);
+    options.baseline = match &arguments.baseline {
+        _ if arguments.no_baseline => BaselineFile::Ignored,
+        Some(file) => BaselineFile::Named(file.clone()),
+        None => BaselineFile::Project,
+    };
     Ok(options)
 }
 
@@ -82,6 +85,13 @@ fn render(arguments: &CheckArguments, outcome: &Outcome) -> String {
         _ if arguments.statistics => report::statistics(&outcome.report),
         Format::Concise => report::concise(&outcome.report),
         Format::Full => report::full(&outcome.report, &outcome.sources, output::width()),
+    }
+}
+
+/// Says on standard error what was not analysed.
+pub(crate) fn tell_skipped(skipped: &[Skipped]) {
+    for skipped in skipped {
+        output::warning(&describe(skipped));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: a thin shell around the engine.
 
 mod arguments;
+mod baseline;
 mod check;
 mod debug;
 mod explain;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Baseline(command)) => baseline::run(&command),
         Some(Command::Debug(command)) => debug::run(&command),
     };
     done.unwrap_or_else(|message| {

@@ -22,6 +22,16 @@ pub(crate) fn warning(message: &str) {
     say("warning", Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), message);
 }
 
+/// Says on standard error what is good to know.
+pub(crate) fn note(message: &str) {
+    say("note", Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), message);
+}
+
+/// A number of things.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 fn say(what: &str, style: Style, message: &str) {
     // There is nobody left to tell when standard error is closed.
     let _: io::Result<()> = writeln!(anstream::stderr(), "{style}{what}{style:#}: {message}");

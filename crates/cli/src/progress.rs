@@ -1,19 +1,29 @@
 //! A sign of life on a terminal when a check takes over a second.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use racewalk_engine::Stage;
+use racewalk_engine::{Engine, Failure, Stage};
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Has the last work of the process done by an engine whose progress is shown.
+pub(crate) fn watch<T>(work: impl FnOnce(&Engine) -> Result<T, Failure>) -> Result<T, String> {
+    let progress = Progress::start();
+    let shown = progress.clone();
+    let engine = Engine::default().for_last_check().on_stage(move |stage| shown.show(stage));
+    let done = work(&engine);
+    progress.finish();
+    done.map_err(|failure| failure.to_string())
+}
+
 /// What is shown while a check runs; gone when dropped.
 #[derive(Clone)]
-pub(crate) struct Progress(ProgressBar);
+struct Progress(ProgressBar);
 
 impl Progress {
     /// Starts the clock; nothing shows before a second has passed, nor when standard error is no terminal.
-    pub(crate) fn start() -> Self {
+    fn start() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         if stderr().is_terminal() {
             bar.set_style(ProgressStyle::default_spinner());
@@ -30,7 +40,7 @@ impl Progress {
     }
 
     /// Shows the stage.
-    pub(crate) fn show(&self, stage: Stage) {
+    fn show(&self, stage: Stage) {
         self.0.set_message(match stage {
             Stage::Discovering => "looking for files".to_owned(),
             Stage::Reading(files) => format!("reading {files} files"),
@@ -41,7 +51,7 @@ impl Progress {
     }
 
     /// Takes it away.
-    pub(crate) fn finish(&self) {
+    fn finish(&self) {
         self.0.finish_and_clear();
     }
 }

@@ -1,5 +1,6 @@
 //! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
 
+mod baseline;
 mod explain;
 mod fingerprint;
 mod installed;
@@ -11,6 +12,7 @@ mod selection;
 mod suppress;
 mod tool;
 
+pub use baseline::{BaselineFile, BaselinePruning, BaselineUpdate};
 pub use explain::Explanation;
 pub use measure::AwaitedCall;
 pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
@@ -48,6 +50,8 @@ pub struct Options {
     pub select: Vec<String>,
     /// Rules not to run.
     pub ignore: Vec<String>,
+    /// The findings that are known, and not reported.
+    pub baseline: BaselineFile,
 }
 
 impl Options {
@@ -62,6 +66,7 @@ impl Options {
             strict: false,
             select: Vec::new(),
             ignore: Vec::new(),
+            baseline: BaselineFile::default(),
         }
     }
 
@@ -152,7 +157,7 @@ impl Engine {
     /// Checks what is stored on the disk.
     ///
     /// # Errors
-    /// When a path does not exist, or a rule name or the configuration cannot be used.
+    /// When a path does not exist, or a rule name, the configuration or the baseline cannot be used.
     pub fn check(&self, options: &Options) -> Result<Outcome, Failure> {
         self.check_on(&Disk::default(), options)
     }
@@ -180,9 +185,25 @@ impl Engine {
 
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
         let (vocabulary, mut project) = self.discovered(disk, options)?;
-        let linked = self.linked(disk, options, &mut project)?;
+        let baseline = baseline::for_check(disk, options, &project.root)?;
+        let mut outcome = self.judged(disk, options, &vocabulary, &mut project)?;
+        if let Some(baseline) = baseline {
+            baseline::hold_back(&baseline, &mut outcome.report);
+        }
+        Ok(outcome)
+    }
+
+    /// Everything that is found in these files, whatever is known of it.
+    fn judged(
+        &self,
+        disk: &Disk,
+        options: &Options,
+        vocabulary: &Vocabulary,
+        project: &mut Project,
+    ) -> Result<Outcome, Failure> {
+        let linked = self.linked(disk, options, project)?;
         let selection = Selection::new(&self.rules, options, &project.config);
-        let check = present::Check { disk, project: &project, selection: &selection, vocabulary: &vocabulary, options };
+        let check = present::Check { disk, project, selection: &selection, vocabulary, options };
         let rules = selection.to_run();
         (self.on_stage)(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&linked.program, &rules);

@@ -197,7 +197,9 @@ impl<'a> View<'a> {
         let hides: FxHashMap<_, _> = rules.into_iter().map(|(name, rule)| (name, why_it_hides(rule))).collect();
         let hides = |rule: &racewalk_rules::Rule| hides[rule.name].clone();
         let mut drafts: Vec<Draft<'a>> = found.into_par_iter().map(|raw| self.draft(raw, &hides)).collect();
-        drafts.sort_by(|a, b| order(&a.finding).cmp(&order(&b.finding)));
+        // What is merely possible is numbered last: a finding has one fingerprint, with and without `--strict`.
+        let last = |draft: &Draft<'a>| draft.finding.confidence == Confidence::Possible;
+        drafts.sort_by(|a, b| (last(a), order(&a.finding)).cmp(&(last(b), order(&b.finding))));
         let mut ordinals: FxHashMap<[String; 4], usize> = FxHashMap::default();
         let mut finish = |draft: Draft<'a>| {
             let mut finding = draft.finding;
@@ -207,7 +209,9 @@ impl<'a> View<'a> {
             *ordinal += 1;
             finding
         };
-        drafts.into_iter().map(&mut finish).collect()
+        let mut findings: Vec<Finding> = drafts.into_iter().map(&mut finish).collect();
+        findings.sort_by(|a, b| order(a).cmp(&order(b)));
+        findings
     }
 
     fn draft(&self, raw: Raw, hides: &impl Fn(&racewalk_rules::Rule) -> String) -> Draft<'a> {

@@ -1,4 +1,5 @@
-//! What the engine does with whatever the rules find, shown with a rule that finds every call of `bad`.
+//! What the engine does with whatever the rules find, shown with a rule that finds every call of `bad`, and calls of
+//! `maybe_bad` possible.
 
 #![expect(clippy::disallowed_methods, reason = "the tests lay out the files that the engine then reads")]
 
@@ -35,11 +36,13 @@ static HINT: Rule = Rule {
 fn find(ctx: &Context<'_>, found: &mut Vec<Finding>, name: &str, rule: &'static Rule) {
     for (index, expr) in ctx.module.exprs.iter().enumerate() {
         if let Expr::Call(callee, _) = expr
-            && matches!(ctx.module.expr(*callee), Expr::Name(callee, _) if callee.as_str() == name)
+            && let Expr::Name(callee, _) = ctx.module.expr(*callee)
+            && callee.as_str().trim_start_matches("maybe_") == name
         {
+            let confidence = if callee.as_str() == name { Confidence::Certain } else { Confidence::Possible };
             let at = ctx.at(ctx.module.spans[index]);
             let finding = Finding::new(rule, at, "f", format!("`{name}` is called")).shape(name);
-            found.push(finding.related(at, "here"));
+            found.push(finding.related(at, "here").confidence(confidence));
         }
     }
 }
@@ -221,6 +224,14 @@ fn the_project_around_a_path_is_context_and_not_reported() {
     assert_eq!((places(&report), report.summary.files), (vec!["pkg/a.py:1:1 loop/bad-call".to_owned()], 1));
     let inside = Options { working_directory: tree.0.join("pkg"), paths: vec!["..".into()], ..tree.options() };
     assert_eq!(places(&tree.check(&inside).report), ["a.py:1:1 loop/bad-call", "b.py:1:1 loop/bad-call"]);
+}
+
+#[test]
+fn a_finding_has_one_fingerprint_whether_or_not_possible_ones_are_shown() {
+    let tree = Tree::new(&[("racewalk.toml", ""), ("a.py", "maybe_bad()\nbad()\n")]);
+    let strict = tree.check(&Options { strict: true, ..tree.options() }).report;
+    assert_eq!(places(&strict), ["a.py:1:1 loop/bad-call", "a.py:2:1 loop/bad-call"]);
+    assert_eq!(strict.findings[1].fingerprint, tree.report().findings[0].fingerprint);
 }
 
 #[test]

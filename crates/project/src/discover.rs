@@ -81,6 +81,8 @@ pub struct Project {
     pub files: Vec<SourceFile>,
     /// What could not be looked at.
     pub skipped: Vec<Skipped>,
+    /// The root of the project around all paths that were asked for.
+    pub root: PathBuf,
     /// The configuration.
     pub config: Config,
     /// The Python version that the configuration or a manifest names.
@@ -125,7 +127,8 @@ pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Resu
         environment(disk, options, &root)?
     };
     let (files, skipped) = search.finish(working);
-    Ok(Project { files, skipped, config, python_version, site_packages })
+    let root = root_of(disk, &common_directory(&paths, working));
+    Ok(Project { files, skipped, root, config, python_version, site_packages })
 }
 
 fn configuration(disk: &Disk, options: &Options, paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Config, String> {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Reads files, some of which may stand in memory instead of on the disk (standard input, an editor's buffers).
+/// Reads and writes files. What is read may stand in memory instead of on the disk (standard input, an editor's buffers).
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     overlay: FxHashMap<PathBuf, String>,
@@ -43,6 +43,14 @@ impl Disk {
         }
         let bytes = std::fs::read(path).map_err(|error| describe(&error))?;
         decode::decode(bytes)
+    }
+
+    /// Gives the file this text, whatever it held.
+    ///
+    /// # Errors
+    /// Says in words why it cannot be written.
+    pub fn write(&self, path: &Path, text: &str) -> Result<(), String> {
+        std::fs::write(path, text).map_err(|error| describe(&error))
     }
 
     /// A regular file stands there, or a link to one.

@@ -198,6 +198,9 @@ pub struct Summary {
     pub async_functions: usize,
     /// Findings shown.
     pub findings: usize,
+    /// Findings that are not shown since the baseline holds them; missing when there is no baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baselined: Option<usize>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
 }

@@ -1,5 +1,6 @@
-//! Findings, suppressions and one renderer a format.
+//! Findings, suppressions, the baseline and one renderer a format.
 
+mod baseline;
 mod concise;
 mod finding;
 mod frame;
@@ -12,6 +13,7 @@ mod source;
 mod statistics;
 mod suppression;
 
+pub use baseline::{Baseline, Known};
 pub use concise::concise;
 pub use finding::*;
 pub use full::full;
