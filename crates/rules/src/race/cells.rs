@@ -24,6 +24,28 @@ pub(crate) fn name_of(program: &Program, root: Root) -> Name {
     }
 }
 
+/// How the member or variable gets its values, and in which file; nothing for parameters.
+pub(crate) fn bindings_of(program: &Program, root: Root) -> (FileId, Vec<BindingKind>) {
+    let of_symbol = |module: &Module, body: &racewalk_ir::Function, name: Name| -> Vec<BindingKind> {
+        let symbol = body.symbol(name).map(|symbol| &body.symbols[symbol.index()]);
+        let bindings = symbol.into_iter().flat_map(|symbol| &symbol.bindings);
+        bindings.map(|binding| module.bindings[binding.index()].kind).collect()
+    };
+    match root {
+        Root::Field(class, name) => {
+            let own = program.class(class);
+            let module = program.module(class.file);
+            let fields = own.fields.iter().filter(|field| field.name == name).map(|field| field.kind);
+            (class.file, fields.chain(of_symbol(module, module.function(own.body), name)).collect())
+        }
+        Root::Variable(Variable { owner, .. }) => {
+            let body = program.function(owner);
+            (owner.file, of_symbol(program.module(owner.file), body, name_of(program, root)))
+        }
+        Root::Param(function, _) => (function.file, Vec::new()),
+    }
+}
+
 /// Which object it belongs to, as the function that uses it names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {

@@ -32,6 +32,8 @@ pub(crate) struct Order {
 #[derive(Default)]
 pub(crate) struct Orders {
     orders: FxHashMap<(Root, Root), Vec<Order>>,
+    /// The pairs that functions of a file take, the lesser first.
+    by_file: FxHashMap<FileId, Vec<(Root, Root)>>,
 }
 
 impl Orders {
@@ -54,7 +56,14 @@ impl Orders {
         let found: Vec<Vec<((Root, Root), Order)>> = files.into_par_iter().map(in_file).collect();
         let mut orders = Self::default();
         for (pair, order) in found.into_iter().flatten() {
+            let (first, second) = pair;
+            let pairs = orders.by_file.entry(order.function.file).or_default();
+            pairs.push((first.min(second), first.max(second)));
             orders.orders.entry(pair).or_default().push(order);
+        }
+        for pairs in orders.by_file.values_mut() {
+            pairs.sort_unstable();
+            pairs.dedup();
         }
         orders
     }
@@ -64,11 +73,9 @@ impl Orders {
         self.orders.get(&(first, second)).map_or(&[], Vec::as_slice)
     }
 
-    /// All pairs, in a fixed order.
-    pub fn pairs(&self) -> Vec<(Root, Root)> {
-        let mut pairs: Vec<(Root, Root)> = self.orders.keys().copied().collect();
-        pairs.sort_unstable();
-        pairs
+    /// The pairs that functions of a file take in some order, the lesser first.
+    pub fn in_file(&self, file: FileId) -> &[(Root, Root)] {
+        self.by_file.get(&file).map_or(&[], Vec::as_slice)
     }
 }
 

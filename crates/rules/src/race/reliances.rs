@@ -1,7 +1,7 @@
 //! Where a lock is what keeps a write right: a write that relies on what was read before a suspension, with a lock held from the
 //! read to the write.
 
-use super::cells::{Cell, Root, name_of};
+use super::cells::{Cell, Root, bindings_of, name_of};
 use super::held::{Holds, Sort};
 use super::walk::Relying;
 use super::{Race, Summaries};
@@ -106,23 +106,7 @@ fn own_locks(program: &Program, holds: &Holds, relying: &Relying) -> Vec<(ExprId
 }
 
 fn is_made(program: &Program, root: Root) -> bool {
-    let (file, kinds): (_, Vec<BindingKind>) = match root {
-        Root::Field(class, name) => {
-            let own = program.class(class);
-            let module = program.module(class.file);
-            let body = module.function(own.body);
-            let members = body.symbol(name).map(|symbol| &body.symbols[symbol.index()].bindings);
-            let members = members.into_iter().flatten().map(|binding| module.bindings[binding.index()].kind);
-            let fields = own.fields.iter().filter(|field| field.name == name).map(|field| field.kind);
-            (class.file, fields.chain(members).collect())
-        }
-        Root::Variable(variable) => {
-            let module = program.module(variable.owner.file);
-            let bindings = &module.function(variable.owner.id).symbols[variable.symbol.index()].bindings;
-            (variable.owner.file, bindings.iter().map(|binding| module.bindings[binding.index()].kind).collect())
-        }
-        Root::Param(..) => return false,
-    };
+    let (file, kinds) = bindings_of(program, root);
     let module = program.module(file);
     let is_call = |kind: &BindingKind| match *kind {
         BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => matches!(module.expr(value), Expr::Call(..)),

@@ -138,12 +138,11 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
-    let orders = &ctx.shared.race.orders;
-    for (first, second) in orders.pairs() {
+    for (first, second) in ctx.shared.race.orders.in_file(ctx.file) {
         if first == second {
-            equals(ctx, first, found);
-        } else if first < second {
-            opposite(ctx, first, second, found);
+            equals(ctx, *first, found);
+        } else {
+            opposite(ctx, *first, *second, found);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::self_deadlock::RULE;
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::looping::is_test_module;
-use crate::race::cells::Root;
+use crate::race::cells::{Root, bindings_of};
 use crate::race::held::{Sort, Take};
 use crate::race::paths::{Lock, Origin, Path, Paths};
 use crate::race::signals::{Act, Signal, Through};
@@ -78,20 +78,8 @@ fn needs(ctx: &Context<'_>, peer: &Signal, lock: Lock, root: Option<Root>) -> bo
 
 /// The queue is made with a limit.
 fn is_bounded(ctx: &Context<'_>, root: Root) -> bool {
-    let program = ctx.program;
-    let (file, kinds): (_, Vec<BindingKind>) = match root {
-        Root::Field(class, name) => {
-            let fields = program.class(class).fields.iter().filter(|field| field.name == name);
-            (class.file, fields.map(|field| field.kind).collect())
-        }
-        Root::Variable(variable) => {
-            let module = program.module(variable.owner.file);
-            let bindings = &module.function(variable.owner.id).symbols[variable.symbol.index()].bindings;
-            (variable.owner.file, bindings.iter().map(|binding| module.bindings[binding.index()].kind).collect())
-        }
-        Root::Param(..) => return false,
-    };
-    let module = program.module(file);
+    let (file, kinds) = bindings_of(ctx.program, root);
+    let module = ctx.program.module(file);
     kinds.into_iter().any(|kind| {
         let (BindingKind::Value(made) | BindingKind::Typed(_, Some(made))) = kind else { return false };
         let Expr::Call(_, args) = module.expr(made) else { return false };
