@@ -125,6 +125,10 @@ pub enum ClassKind {
     ProcessPool,
     /// A thread.
     Thread,
+    /// A variable of which each thread has its own value.
+    ThreadLocal,
+    /// A variable of which each context, and so each task, has its own value.
+    ContextVariable,
     /// A cancel scope or deadline.
     Deadline,
     /// A transaction: what it has locked or written waits for its end.
@@ -181,6 +185,9 @@ pub struct Call {
     /// Position of a function argument that it runs in another thread or process (so that it may block there).
     #[serde(default)]
     pub offloads: Option<u32>,
+    /// What it runs elsewhere does not get the caller's context variables.
+    #[serde(default)]
+    pub leaves_context: bool,
     /// It waits for its awaitables: which outcome ends the wait.
     #[serde(default)]
     pub joins: Option<Joins>,

@@ -62,6 +62,7 @@ pub fn all() -> &'static [&'static Rule] {
         &sharing::lost_update::RULE,
         &sharing::lost_wakeup::RULE,
         &sharing::self_deadlock::RULE,
+        &sharing::misplaced_context::RULE,
         &sharing::shared_default::RULE,
         &sharing::shared_session::RULE,
         &sharing::sleep_as_sync::RULE,

@@ -8,6 +8,7 @@ pub(crate) mod lock_bottleneck;
 pub(crate) mod lock_order;
 pub(crate) mod lost_update;
 pub(crate) mod lost_wakeup;
+pub(crate) mod misplaced_context;
 mod origin;
 mod peers;
 pub(crate) mod self_deadlock;
@@ -26,7 +27,7 @@ use crate::race::locks::Guard;
 use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
 use crate::rule::Rule;
-use racewalk_ir::{BindingKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
+use racewalk_ir::{BindingKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
 use racewalk_link::{ClassRef, FunctionRef, Variable};
 use racewalk_report::Confidence;
 
@@ -155,6 +156,28 @@ fn is_shared(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Over
         (Root::Field(..), Owner::Static) => true,
         (Root::Field(class, _), Owner::Receiver) => overlap.same_object || is_lasting(ctx, function, class),
         (Root::Field(..), Owner::Object(path)) => is_shared_param(ctx, function, path, overlap),
+    }
+}
+
+/// Overlapping calls meet at the place; an object that the call names by a local may be its own.
+fn is_for_all(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
+    let is_named = !matches!(cell.owner, Owner::Object(_)) && !matches!(cell.root, Root::Param(..));
+    let is_same_receiver = cell.owner != Owner::Receiver || overlap.same_object;
+    is_named && is_same_receiver && is_shared(ctx, function, cell, overlap)
+}
+
+/// The evidence speaks of the function itself: it is what is spawned or served, or a handler awaits it.
+fn is_direct(ctx: &Context<'_>, function: FunctionRef, evidence: Evidence) -> bool {
+    let runs = |by: FunctionRef, is_it: &dyn Fn(ExprId) -> bool| {
+        ctx.program.edges(by).iter().any(|edge| edge.target == function && is_it(edge.site))
+    };
+    match evidence {
+        Evidence::Spawned(by, call) => runs(by, &|site| site == call),
+        Evidence::Served(handler) => {
+            let module = ctx.program.module(handler.file);
+            handler == function || runs(handler, &|site| module.role(site) == Role::Awaited)
+        }
+        Evidence::Beside(..) | Evidence::ForTasks => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::race::overlap::is_receiver;
 use racewalk_ir::{BindingKind, Defs, Expr, ExprId, FunctionId, ListId, Literal};
-use racewalk_link::{ClassRef, Type};
+use racewalk_link::{ClassRef, FunctionRef, Program, Type};
 
 /// Follows values of one function back.
 pub(crate) struct Origin<'a, 'p> {
@@ -23,6 +23,11 @@ impl Origin<'_, '_> {
     /// The question has an argument that a parameter of the function went into.
     pub fn is_asked_with_param(&self, question: ExprId) -> bool {
         self.asked(question, DEEPEST)
+    }
+
+    /// A parameter of the function went into the value.
+    pub fn is_of_param(&self, value: ExprId) -> bool {
+        self.of_param(value, DEEPEST)
     }
 
     fn awaited_for(&self, value: ExprId, depth: u32) -> Option<ExprId> {
@@ -130,5 +135,23 @@ impl Origin<'_, '_> {
             | Expr::Format(parts) => list(parts),
             _ => Vec::new(),
         }
+    }
+}
+
+/// The object at the beginning of a path is the receiver, or there for all calls; what a call keeps in a local is its own.
+pub(crate) fn is_known_to_all(program: &Program, function: FunctionRef, place: ExprId) -> bool {
+    let module = program.module(function.file);
+    match module.expr(place) {
+        Expr::Name(_, Defs::Outer) => true,
+        Expr::Name(name, _) if is_receiver(program, function, name) => true,
+        Expr::Name(_, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Value(value) => {
+                matches!(module.expr(value), Expr::Name(..) | Expr::Attr(..))
+                    && is_known_to_all(program, function, value)
+            }
+            _ => false,
+        },
+        Expr::Attr(base, _) | Expr::Subscript(base, _) => is_known_to_all(program, function, base),
+        _ => false,
     }
 }

@@ -148,16 +148,16 @@
 //! ## Related rules
 //! `share/lost-update`, `share/check-then-act`, `share/stampede`, `cancel/orphaned-losers`.
 
-use super::origin::Origin;
-use super::{begins_or_ends, is_constructor, is_held_by_callers, is_shared, other_text, own_overlap};
+use super::origin::{Origin, is_known_to_all};
+use super::{begins_or_ends, is_constructor, is_direct, is_for_all, is_held_by_callers, other_text, own_overlap};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
 use crate::race::cells::{Cell, Cells, Owner, Root};
-use crate::race::overlap::{Evidence, Overlap, is_receiver};
+use crate::race::overlap::{Evidence, Overlap};
 use crate::race::tasks::follows;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, Role, SuspendKind};
+use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, SuspendKind};
 use racewalk_link::{ClassRef, FunctionRef, How, Type};
 use racewalk_report::{Confidence, Severity};
 
@@ -193,7 +193,11 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
         let mut reported: Vec<Cell> = Vec::new();
         for stale in writes(ctx, function) {
             let is_new = !reported.contains(&stale.cell) && !is_conflict(ctx, function, stale.cell.root);
-            if is_new && is_for_all(ctx, this, stale.cell, overlap) && is_unguarded(ctx, function, &stale) {
+            if is_new
+                && stale.cell.part.is_none()
+                && is_for_all(ctx, this, stale.cell, overlap)
+                && is_unguarded(ctx, function, &stale)
+            {
                 reported.push(stale.cell);
                 ctx.report(function, finding(ctx, function, &stale, overlap), found);
             }
@@ -225,13 +229,6 @@ fn cancels(ctx: &Context<'_>, function: FunctionRef) -> bool {
         models.any(|model| model.cancels)
     };
     own(function) || ctx.program.edges(function).iter().any(|edge| edge.how == How::Calls && own(edge.target))
-}
-
-/// Overlapping calls meet at the place; an object that the call names by a local may be its own.
-fn is_for_all(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
-    let is_named = !matches!(cell.owner, Owner::Object(_)) && !matches!(cell.root, Root::Param(..));
-    let is_same_receiver = cell.owner != Owner::Receiver || overlap.same_object;
-    is_named && is_same_receiver && cell.part.is_none() && is_shared(ctx, function, cell, overlap)
 }
 
 /// A more specific rule has the place.
@@ -267,7 +264,8 @@ fn cells<'a, 'p>(ctx: &'a Context<'p>, function: FunctionId) -> Cells<'a, 'p> {
 }
 
 fn assignment(ctx: &Context<'_>, function: FunctionId, at: usize, target: ExprId, value: ExprId) -> Option<Stale> {
-    let cell = cells(ctx, function).of(target).filter(|_| is_known_to_all(ctx, ctx.function_ref(function), target))?;
+    let cell =
+        cells(ctx, function).of(target).filter(|_| is_known_to_all(ctx.program, ctx.function_ref(function), target))?;
     // Under a key of its own an answer overwrites no other.
     if let Expr::Subscript(_, key) = ctx.module.expr(target)
         && !matches!(ctx.module.expr(key), Expr::Literal(Literal::Str(_) | Literal::Int(_)))
@@ -289,7 +287,7 @@ fn by_helper(ctx: &Context<'_>, function: FunctionId, at: usize, call: ExprId) -
     }
     let receiver = match ctx.module.expr(callee) {
         Expr::Attr(receiver, _) if matches!(site.callee, Type::Method(..)) => {
-            is_known_to_all(ctx, ctx.function_ref(function), receiver)
+            is_known_to_all(ctx.program, ctx.function_ref(function), receiver)
                 .then(|| cells(ctx, function).owner_of(receiver))?
         }
         _ => Owner::Static,
@@ -298,7 +296,7 @@ fn by_helper(ctx: &Context<'_>, function: FunctionId, at: usize, call: ExprId) -
     let mut effects = summary.effects.iter().filter(|effect| effect.at.0 == target && effect.cell.key.is_none());
     effects.find_map(|effect| {
         // An object of the helper's own is nobody else's.
-        if !is_known_to_all(ctx, target, effect.at.1) {
+        if !is_known_to_all(ctx.program, target, effect.at.1) {
             return None;
         }
         let position = stored_param(ctx, target, effect.at.1)?;
@@ -319,23 +317,6 @@ fn stored_param(ctx: &Context<'_>, helper: FunctionRef, target: ExprId) -> Optio
     match module.bindings[binding.index()].kind {
         BindingKind::Param(position) => Some(position as usize),
         _ => None,
-    }
-}
-
-/// The object at the beginning of a path is the receiver, or there for all calls; what a call keeps in a local is its own.
-fn is_known_to_all(ctx: &Context<'_>, function: FunctionRef, place: ExprId) -> bool {
-    let module = ctx.program.module(function.file);
-    match module.expr(place) {
-        Expr::Name(_, Defs::Outer) => true,
-        Expr::Name(name, _) if is_receiver(ctx.program, function, name) => true,
-        Expr::Name(_, Defs::One(binding)) => match module.bindings[binding.index()].kind {
-            BindingKind::Value(value) => {
-                matches!(module.expr(value), Expr::Name(..) | Expr::Attr(..)) && is_known_to_all(ctx, function, value)
-            }
-            _ => false,
-        },
-        Expr::Attr(base, _) | Expr::Subscript(base, _) => is_known_to_all(ctx, function, base),
-        _ => false,
     }
 }
 
@@ -441,21 +422,6 @@ fn finding(ctx: &Context<'_>, function: FunctionId, stale: &Stale, overlap: Over
     }
     finding.witness = Some(witness(ctx, function, stale, object, &question));
     finding
-}
-
-/// The evidence speaks of the function itself: it is what is spawned or served, or a handler awaits it.
-fn is_direct(ctx: &Context<'_>, function: FunctionRef, evidence: Evidence) -> bool {
-    let runs = |by: FunctionRef, is_it: &dyn Fn(ExprId) -> bool| {
-        ctx.program.edges(by).iter().any(|edge| edge.target == function && is_it(edge.site))
-    };
-    match evidence {
-        Evidence::Spawned(by, call) => runs(by, &|site| site == call),
-        Evidence::Served(handler) => {
-            let module = ctx.program.module(handler.file);
-            handler == function || runs(handler, &|site| module.role(site) == Role::Awaited)
-        }
-        Evidence::Beside(..) | Evidence::ForTasks => false,
-    }
 }
 
 /// The process keeps objects of the class, and there are others: which one overlapping calls have is not known.
