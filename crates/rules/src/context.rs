@@ -9,6 +9,7 @@ use crate::homes::Homes;
 use crate::race::walk::Conflict;
 use crate::race::{Race, Summaries};
 use crate::runs::Runs;
+use crate::sharing::data_race::LoopUses;
 use crate::threads::Threads;
 use racewalk_ir::{
     BindingId, BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Span,
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub runs: Runs,
     /// What functions share, and who overlaps.
     pub race: Race,
+    /// What code on the loop does with places that threads may share, once a rule has asked.
+    pub loop_uses: OnceLock<LoopUses>,
     /// The names that the program uses, once a rule has asked.
     mentioned: OnceLock<FxHashSet<Name>>,
     /// The import roots of libraries whose clients are made with a time limit.
@@ -96,6 +99,7 @@ impl Shared {
             threads,
             homes,
             runs,
+            loop_uses: OnceLock::new(),
             mentioned: OnceLock::new(),
             limited_clients: no_timeout::limited_clients(program),
         }

@@ -56,6 +56,7 @@ pub fn all() -> &'static [&'static Rule] {
         &looping::patched_event_loop::RULE,
         &sharing::check_then_act::RULE,
         &sharing::inconsistent_lock::RULE,
+        &sharing::data_race::RULE,
         &sharing::iterate_across_await::RULE,
         &sharing::lock_bottleneck::RULE,
         &sharing::lock_order::RULE,
