@@ -167,7 +167,7 @@ use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
 use crate::race::cells::{Cell, Cells, Owner, Root};
-use crate::race::locks::{Guard, guard};
+use crate::race::held::{Sort, holds};
 use crate::race::overlap::{Evidence, is_of, is_receiver};
 use crate::race::tasks::{loops, tasks};
 use crate::rule::{Question, Rule};
@@ -178,6 +178,7 @@ use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program, Type};
 use racewalk_models::{ClassKind, Serves};
 use racewalk_report::{Confidence, Severity};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -213,7 +214,10 @@ struct Use {
     access: Access,
     at: ExprId,
     event: usize,
-    guards: Vec<Guard>,
+    /// The locks that are held there, by where they are kept.
+    locks: SmallVec<[Root; 2]>,
+    /// Something is held that may be a lock of anybody's.
+    may_be_locked: bool,
 }
 
 /// The other side.
@@ -247,7 +251,7 @@ fn check_function(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Findi
             continue;
         }
         let other = on_loop(ctx, this, &used).or_else(|| {
-            let is_alone = !used.guards.iter().any(|guard| guard.excludes());
+            let is_alone = used.locks.is_empty() && !used.may_be_locked;
             (is_alone && used.access == Access::Changes && runs_in_several(ctx, this, DEEPEST))
                 .then_some(Other::Threads)
         });
@@ -263,38 +267,21 @@ fn check_function(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Findi
 /// The uses of places that others may share.
 fn uses(program: &Program, evaluator: &Evaluator<'_>, function: FunctionRef) -> Vec<Use> {
     let cells = Cells { program, evaluator, function };
-    let mut held: Vec<(ExprId, Guard)> = Vec::new();
-    let mut found = Vec::new();
-    for (at, event) in program.function(function).events.iter().enumerate() {
-        match *event {
-            Event::Enter(_, context) => held.extend(guard(&cells, context).map(|guard| (context, guard))),
-            Event::Exit(_, context) => held.retain(|(entered, _)| *entered != context),
-            Event::Call(call) => take_or_give_back(&cells, call, &mut held),
-            _ => {}
-        }
-        if let Some((place, cell, access)) = access(&cells, event)
-            && !is_own(program, cell)
-        {
-            let guards = held.iter().map(|(_, guard)| *guard).collect();
-            found.push(Use { cell, access, at: place, event: at, guards });
+    let events = program.function(function).events.iter().enumerate();
+    let mut found: Vec<Use> = events
+        .filter_map(|(event, happens)| {
+            let (at, cell, access) = access(&cells, happens).filter(|(_, cell, _)| !is_own(program, *cell))?;
+            Some(Use { cell, access, at, event, locks: SmallVec::new(), may_be_locked: false })
+        })
+        .collect();
+    let Some(holds) = (!found.is_empty()).then(|| holds(program, evaluator, function)).flatten() else { return found };
+    for used in &mut found {
+        for take in holds.held_at(used.event).filter(|take| !matches!(take.sort, Sort::Several | Sort::Deadline)) {
+            used.locks.extend(take.root);
+            used.may_be_locked |= take.root.is_none() || take.sort == Sort::Perhaps;
         }
     }
     found
-}
-
-/// `lock.acquire()`, `lock.release()`
-fn take_or_give_back(cells: &Cells<'_, '_>, call: ExprId, held: &mut Vec<(ExprId, Guard)>) {
-    let model = cells.program.site(cells.function, call).and_then(|site| cells.program.model_at(site));
-    let Some(model) = model.filter(|model| model.acquires || model.releases) else { return };
-    let module = cells.program.module(cells.function.file);
-    let Expr::Call(callee, _) = module.expr(call) else { return };
-    let Expr::Attr(receiver, _) = module.expr(callee) else { return };
-    let Some(guard) = guard(cells, receiver) else { return };
-    if model.acquires {
-        held.push((call, guard));
-    } else if let Some(last) = held.iter().rposition(|(_, held)| *held == guard) {
-        held.remove(last);
-    }
 }
 
 fn access(cells: &Cells<'_, '_>, event: &Event) -> Option<(ExprId, Cell, Access)> {
@@ -594,7 +581,7 @@ fn on_loop(ctx: &Context<'_>, thread: FunctionRef, used: &Use) -> Option<Other> 
     let clash = theirs.iter().find(|(other, theirs)| {
         clashes(used.access, theirs.access)
             && (theirs.access == Access::Iterates || used.cell.key == theirs.cell.key)
-            && !have_common_lock(&used.guards, &theirs.guards)
+            && !have_common_lock(used, theirs)
             && is_beside(ctx, thread, *other)
             && is_meanwhile(ctx, thread, *other, theirs)
             && !is_held_by_callers(ctx, *other, 3)
@@ -610,16 +597,8 @@ fn clashes(thread: Access, other: Access) -> bool {
     }
 }
 
-fn have_common_lock(one: &[Guard], other: &[Guard]) -> bool {
-    one.iter().any(|one| match one {
-        Guard::Perhaps => true,
-        Guard::Lock(lock) => other.iter().any(|other| match other {
-            Guard::Lock(same) => same.root == lock.root,
-            Guard::Perhaps => true,
-            _ => false,
-        }),
-        _ => false,
-    })
+fn have_common_lock(one: &Use, other: &Use) -> bool {
+    one.may_be_locked || other.may_be_locked || one.locks.iter().any(|lock| other.locks.contains(lock))
 }
 
 /// The function runs for requests or in tasks, or is the one that starts the thread.

@@ -319,7 +319,7 @@ impl<'p> Search<'_, 'p> {
                     }
                 }
                 Event::Suspend(kind, operand) => {
-                    if self.ctx.summaries.holds_lock_at(program, function, operand) {
+                    if self.ctx.shared.race.locks.is_held_at(program, function, operand) {
                         return None;
                     }
                     if let Some(found) = self.in_callees(&cells, operand, cell, tail, suspended, true, depth) {

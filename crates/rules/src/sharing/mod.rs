@@ -2,8 +2,8 @@
 
 pub(crate) mod check_then_act;
 mod counts;
-pub(crate) mod inconsistent_lock;
 pub(crate) mod data_race;
+pub(crate) mod inconsistent_lock;
 pub(crate) mod iterate_across_await;
 pub(crate) mod lock_bottleneck;
 pub(crate) mod lock_order;
