@@ -15,8 +15,21 @@ pub(crate) struct Mutation {
     pub place: ExprId,
     /// The call or target that changes it.
     pub at: ExprId,
+    /// It appends to a list: one that grows is iterated to its new end.
+    pub appends: bool,
+    /// It takes elements out.
+    pub takes: bool,
     /// It sets the element under a key, which changes the size of a mapping only.
     pub sets_key: bool,
+}
+
+/// What a change does to the elements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Appends,
+    Takes,
+    Other,
+    SetsKey,
 }
 
 /// All changes of containers in place, by name.
@@ -45,9 +58,10 @@ fn in_file(program: &Program, file: FileId) -> Vec<(Name, Mutation)> {
     for id in 0..module.functions.len() as u32 {
         let by = FunctionRef { file, id: racewalk_ir::FunctionId(id) };
         for event in &program.function(by).events {
-            let Some((place, at, sets_key)) = changed(module, *event) else { continue };
+            let Some((place, at, how)) = changed(module, *event) else { continue };
             if let Some(name) = last_name(module, place) {
-                found.push((name, Mutation { by, place, at, sets_key }));
+                let (appends, takes, sets_key) = (how == How::Appends, how == How::Takes, how == How::SetsKey);
+                found.push((name, Mutation { by, place, at, appends, takes, sets_key }));
             }
         }
     }
@@ -55,19 +69,23 @@ fn in_file(program: &Program, file: FileId) -> Vec<(Name, Mutation)> {
 }
 
 /// The container that an event changes in place, and the expression that does.
-fn changed(module: &Module, event: Event) -> Option<(ExprId, ExprId, bool)> {
+fn changed(module: &Module, event: Event) -> Option<(ExprId, ExprId, How)> {
     match event {
         Event::WritePlace(target, _) => match module.expr(target) {
-            Expr::Subscript(container, _) => Some((container, target, module.role(target) != Role::Deleted)),
+            Expr::Subscript(container, _) => {
+                let how = if module.role(target) == Role::Deleted { How::Takes } else { How::SetsKey };
+                Some((container, target, how))
+            }
             _ => None,
         },
         Event::Call(call) => {
             let Expr::Call(callee, args) = module.expr(call) else { return None };
             let Expr::Attr(container, method) = module.expr(callee) else { return None };
             match touch(method.as_str(), module.args(args).len())? {
-                Touch::Inserts | Touch::InsertsOnce | Touch::Takes | Touch::Drops | Touch::Replaces => {
-                    Some((container, call, false))
-                }
+                Touch::Inserts if method.as_str() != "add" => Some((container, call, How::Appends)),
+                Touch::Inserts | Touch::InsertsOnce => Some((container, call, How::Other)),
+                Touch::Takes | Touch::Drops => Some((container, call, How::Takes)),
+                Touch::Replaces => Some((container, call, How::Other)),
                 Touch::AsksIfEmpty | Touch::Looks | Touch::Gets => None,
             }
         }

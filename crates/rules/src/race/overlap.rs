@@ -10,6 +10,7 @@ use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Site, Type};
 use racewalk_models::{ClassKind, Joins, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
 
 /// Why executions may overlap; the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ pub(crate) struct Overlap {
     pub same_object: bool,
     /// Which parameters they may be given the same object for: a bit for each of the first ones.
     pub same_params: u32,
+    /// How many calls lie between what the evidence names and the function.
+    pub distance: u32,
 }
 
 impl Overlap {
@@ -43,6 +46,7 @@ impl Overlap {
             evidence: stronger.evidence,
             same_object: self.same_object || other.same_object,
             same_params: self.same_params | other.same_params,
+            distance: self.distance.min(other.distance),
         }
     }
 
@@ -94,8 +98,8 @@ impl Overlaps {
     }
 
     fn spread(&mut self, program: &Program, lasting: &dyn Fn(ClassRef) -> bool, seed: FunctionRef, overlap: Overlap) {
-        let mut open = vec![(seed, overlap)];
-        while let Some((function, overlap)) = open.pop() {
+        let mut open = VecDeque::from([(seed, overlap)]);
+        while let Some((function, overlap)) = open.pop_front() {
             let known = self.many.get(&function);
             if known.is_some_and(|known| {
                 known.same_object >= overlap.same_object
@@ -104,11 +108,9 @@ impl Overlaps {
                 continue;
             }
             self.many.insert(function, known.map_or(overlap, |known| known.joined(overlap)));
-            open.extend(
-                wrappers(program, function)
-                    .into_iter()
-                    .map(|wrapper| (wrapper, Overlap { same_params: u32::MAX, ..overlap })),
-            );
+            open.extend(wrappers(program, function).into_iter().map(|wrapper| {
+                (wrapper, Overlap { same_params: u32::MAX, distance: overlap.distance + 1, ..overlap })
+            }));
             for edge in program.edges(function) {
                 let target = program.function(edge.target);
                 let is_apart =
@@ -127,7 +129,10 @@ impl Overlaps {
                 };
                 let is_same = |argument| is_same(program, function, argument, overlap);
                 let same_params = shared_params(program, function, edge.site, edge.target, 0, &is_same);
-                open.push((edge.target, Overlap { same_object, same_params, ..overlap }));
+                open.push_back((
+                    edge.target,
+                    Overlap { same_object, same_params, distance: overlap.distance + 1, ..overlap },
+                ));
             }
         }
     }
@@ -157,7 +162,8 @@ struct Spawn {
 impl Spawn {
     fn seed(&self) -> Option<(FunctionRef, Overlap)> {
         let Spawn { same_object, same_params, .. } = *self;
-        let overlap = Overlap { evidence: Evidence::Spawned(self.by, self.call), same_object, same_params };
+        let evidence = Evidence::Spawned(self.by, self.call);
+        let overlap = Overlap { evidence, same_object, same_params, distance: 0 };
         self.many.then_some((self.target, overlap))
     }
 }
@@ -564,7 +570,7 @@ fn served(program: &Program) -> Vec<(FunctionRef, Overlap)> {
         })
         .map(|(function, entry)| {
             let same_object = entry.entry.serves != Serves::Request || !is_hook(program, *function);
-            (*function, Overlap { evidence: Evidence::Served(*function), same_object, same_params: 0 })
+            (*function, Overlap { evidence: Evidence::Served(*function), same_object, same_params: 0, distance: 0 })
         })
         .collect();
     found.sort_unstable_by_key(|(function, _)| *function);
@@ -593,7 +599,10 @@ fn for_tasks(program: &Program) -> Vec<(FunctionRef, Overlap)> {
         let class = body.class.map(|id| ClassRef { file: function.file, id });
         let owns = class.is_some_and(|class| *owners.entry(class).or_insert_with(|| owns_lock(program, class)));
         if owns || class.is_none() && talks_to_tasks(program, function) {
-            found.push((function, Overlap { evidence: Evidence::ForTasks, same_object: true, same_params: 0 }));
+            found.push((
+                function,
+                Overlap { evidence: Evidence::ForTasks, same_object: true, same_params: 0, distance: 0 },
+            ));
         }
     }
     found

@@ -130,7 +130,7 @@
 //! ## Related rules
 //! `share/check-then-act`, `share/lost-update`, `share/shared-default`, `await/serial-await`.
 
-use super::{is_constructor, is_held_by_callers, is_shared};
+use super::{is_constructor, is_held_by_callers, is_shared, is_strong};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -346,7 +346,7 @@ fn meanwhile(
     is_mapping: bool,
 ) -> Option<Confidence> {
     let by = mutation.by;
-    if mutation.sets_key && !is_mapping || by.id == FunctionId(0) {
+    if mutation.sets_key && !is_mapping || mutation.appends || by.id == FunctionId(0) {
         return None;
     }
     if is_constructor(ctx, by) || is_of_another_kind(ctx, this, by) {
@@ -374,7 +374,11 @@ fn meanwhile(
         return None;
     }
     match ctx.shared.race.overlaps.of(by) {
-        Some(overlap) if is_shared(ctx, by, changed_cell, overlap) && !ends_life(ctx, this.id) => {
+        Some(overlap)
+            if is_shared(ctx, by, changed_cell, overlap)
+                && is_strong(ctx, by, changed_cell, overlap)
+                && !ends_life(ctx, this.id) =>
+        {
             Some(Confidence::Likely)
         }
         Some(_) => Some(Confidence::Possible),

@@ -22,13 +22,13 @@ pub(crate) mod stampede;
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
-use crate::race::cells::{Cell, Owner, Root};
+use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::held::Take;
-use crate::race::locks::Guard;
+use crate::race::locks::{Guard, guard};
 use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
 use crate::rule::Rule;
-use racewalk_ir::{BindingKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
+use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
 use racewalk_link::{ClassRef, FunctionRef, Variable};
 use racewalk_report::Confidence;
 
@@ -63,6 +63,7 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
             && conflict.cell.key.is_none()
             && begins_or_ends(ctx, function);
         let is_weak = is_once
+            || !is_strong(ctx, this, conflict.cell, overlap)
             || has_own_key(ctx, this, conflict.cell, overlap)
             || conflict.cell.owner == Owner::Receiver && is_own_object(ctx, this, overlap);
         let confidence = if is_weak { Confidence::Possible } else { Confidence::Likely };
@@ -88,6 +89,68 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
 /// Why the function's executions may overlap: for itself, or for the function around it.
 fn own_overlap(ctx: &Context<'_>, function: FunctionRef) -> Option<Overlap> {
     ctx.shared.race.overlaps.of(function)
+}
+
+/// The function itself takes a lock.
+fn uses_lock(ctx: &Context<'_>, function: FunctionRef) -> bool {
+    let evaluator = ctx.program.evaluator(function.file);
+    let cells = Cells { program: ctx.program, evaluator: &evaluator, function };
+    ctx.program.function(function).events.iter().any(|event| match *event {
+        Event::Enter(_, context) => matches!(guard(&cells, context), Some(Guard::Lock(_))),
+        _ => false,
+    })
+}
+
+/// How many calls from the handler that a framework calls, or from the start of several tasks, the evidence is believed:
+/// further away some owner in between may let one through at a time.
+const FROM_HANDLER: u32 = 3;
+const FROM_START: u32 = 1;
+
+/// The evidence is near, or the state lasts as long as the process, or the function shows by its own lock that it expects
+/// company.
+fn is_strong(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
+    let is_near = match overlap.evidence {
+        Evidence::Served(_) => overlap.distance <= FROM_HANDLER,
+        Evidence::Spawned(..) => overlap.distance <= FROM_START,
+        Evidence::Beside(..) | Evidence::ForTasks => {
+            matches!(cell.root, Root::Param(..)) || is_locked_elsewhere(ctx, cell)
+        }
+    };
+    is_near || uses_lock(ctx, function) || is_lasting_owner(ctx, function)
+}
+
+/// Another method of the class writes there under a lock.
+fn is_locked_elsewhere(ctx: &Context<'_>, cell: Cell) -> bool {
+    let Root::Field(class, _) = cell.root else { return false };
+    if class.file != ctx.file {
+        return false;
+    }
+    let methods = ctx.functions().filter(|id| {
+        let body = ctx.module.function(*id);
+        body.class == Some(class.id) && body.kind == FunctionKind::Function
+    });
+    methods.map(|id| ctx.function_ref(id)).any(|method| writes_under_lock(ctx, method, cell.root))
+}
+
+fn writes_under_lock(ctx: &Context<'_>, method: FunctionRef, root: Root) -> bool {
+    let cells = Cells { program: ctx.program, evaluator: &ctx.evaluator, function: method };
+    let mut held: Vec<ExprId> = Vec::new();
+    ctx.module.function(method.id).events.iter().any(|event| {
+        match *event {
+            Event::Enter(_, context) if matches!(guard(&cells, context), Some(Guard::Lock(_))) => held.push(context),
+            Event::Exit(_, context) => held.retain(|entered| *entered != context),
+            Event::WritePlace(target, _) if !held.is_empty() => {
+                return cells.of(target).is_some_and(|cell| cell.root == root);
+            }
+            _ => {}
+        }
+        false
+    })
+}
+
+fn is_lasting_owner(ctx: &Context<'_>, function: FunctionRef) -> bool {
+    let class = ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id });
+    class.is_some_and(|class| ctx.shared.race.is_lasting(class))
 }
 
 /// Tasks that are started for different elements work under different keys.
@@ -387,7 +450,7 @@ fn finding(
     };
     let at = if words.at_read { conflict.test } else { conflict.write };
     let mut confidence = overlapping.confidence;
-    if conflict.is_weak || is_only_ever_set(ctx, conflict) {
+    if conflict.is_weak || is_only_ever_set(ctx, conflict) || adds_what_is_missing(ctx, function, conflict) {
         confidence = Confidence::Possible;
     }
     let (help, why_safe, rejected) = (words.help)(&told);
@@ -448,6 +511,25 @@ fn other_text(ctx: &Context<'_>, function: FunctionId, evidence: Option<Evidence
 fn is_one_statement(ctx: &Context<'_>, conflict: &Conflict) -> bool {
     let top = |expr: ExprId| std::iter::successors(Some(expr), |expr| ctx.module.parent(*expr)).last();
     conflict.read == conflict.write || top(conflict.read) == top(conflict.suspend)
+}
+
+/// `if key not in seen: …; seen.add(key)`: adding it twice changes nothing; what is done twice in between may not matter.
+fn adds_what_is_missing(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(conflict.write) else { return false };
+    let is_add = matches!(ctx.module.expr(callee), Expr::Attr(_, method) if method.as_str() == "add");
+    // Who is refused when it is there relies on the test.
+    let refuses = ctx.module.function(function).events.iter().any(|event| matches!(event, Event::Raise(_)));
+    let is_member = ctx.module.role(conflict.read) == Role::Membership;
+    conflict.what == What::Insert && is_add && is_member && !refuses && !is_emptied(ctx, conflict.cell)
+}
+
+/// Elements are taken out again: it says what is going on, not what has been done.
+fn is_emptied(ctx: &Context<'_>, cell: Cell) -> bool {
+    let name = match cell.root {
+        Root::Field(_, name) | Root::Param(_, name) => name,
+        Root::Variable(variable) => ctx.program.function(variable.owner).symbols[variable.symbol.index()].name,
+    };
+    ctx.shared.race.mutators(ctx.program).of(name).iter().any(|mutation| mutation.takes)
 }
 
 /// A flag that is set and that nobody takes back: the second setting changes nothing.
