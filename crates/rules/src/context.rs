@@ -6,8 +6,8 @@ use crate::awaiting::wrapper_drops_await;
 use crate::bounding::no_timeout;
 use crate::finding::{Finding, Hop, Place};
 use crate::homes::Homes;
+use crate::race::Race;
 use crate::race::walk::Conflict;
-use crate::race::{Race, Summaries};
 use crate::runs::Runs;
 use crate::sharing::data_race::LoopUses;
 use crate::threads::Threads;
@@ -161,7 +161,6 @@ pub struct Context<'p> {
     reads: OnceCell<FxHashMap<BindingId, Reads>>,
     captured: OnceCell<FxHashMap<(FunctionId, Name), Reads>>,
     awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
-    pub(crate) summaries: Summaries<'p>,
     conflicts: OnceCell<Vec<(FunctionId, Conflict)>>,
 }
 
@@ -178,7 +177,6 @@ impl<'p> Context<'p> {
             reads: OnceCell::new(),
             captured: OnceCell::new(),
             awaited_calls: OnceCell::new(),
-            summaries: Summaries::new(),
             conflicts: OnceCell::new(),
         }
     }
@@ -231,7 +229,7 @@ impl<'p> Context<'p> {
             let suspending = self.functions().filter(|id| race.suspends.contains(self.function_ref(*id)));
             suspending
                 .flat_map(|id| {
-                    let summary = self.summaries.of(race, self.program, self.function_ref(id), 0);
+                    let summary = race.summary(self.program, self.function_ref(id), 0);
                     summary.conflicts.iter().map(|conflict| (id, *conflict)).collect::<Vec<_>>()
                 })
                 .collect()

@@ -26,13 +26,11 @@ use locks::Guard;
 use mutators::Mutators;
 use orders::Orders;
 use overlap::{Made, Overlaps};
-use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program};
+use racewalk_link::{ClassRef, FunctionRef, Program};
 use reach::Locks;
 use reliances::Reliances;
 use rustc_hash::{FxHashMap, FxHashSet};
 use signals::Signals;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock};
 use suspends::Suspends;
 use walk::{Summary, walk};
@@ -128,32 +126,18 @@ impl Race {
             _ => true,
         }
     }
-}
-
-/// The evaluators with which one file's rules walk over functions, its own and others.
-pub(crate) struct Summaries<'p> {
-    evaluators: RefCell<FxHashMap<FileId, Rc<Evaluator<'p>>>>,
-}
-
-impl<'p> Summaries<'p> {
-    pub fn new() -> Self {
-        Self { evaluators: RefCell::default() }
-    }
 
     /// What the function does to cells, seen from so many calls away: the further, the less deeply it is looked at. The answer
     /// depends on nothing else, so it is the same for all who ask.
-    pub fn of(&self, race: &Race, program: &'p Program, function: FunctionRef, depth: u32) -> Arc<Summary> {
-        if let Some(known) = race.known.get(function, depth) {
+    pub fn summary(&self, program: &Program, function: FunctionRef, depth: u32) -> Arc<Summary> {
+        if let Some(known) = self.known.get(function, depth) {
             return known;
         }
-        let evaluator = self.evaluator(program, function.file);
-        let summary = Arc::new(walk(race, self, program, &evaluator, function, depth));
-        race.known.keep(function, depth, summary.clone());
+        // An evaluator of its own: what one has looked at before decides where its bounds cut the next look short, and who
+        // asks first is a matter of chance.
+        let evaluator = program.evaluator(function.file);
+        let summary = Arc::new(walk(self, program, &evaluator, function, depth));
+        self.known.keep(function, depth, summary.clone());
         summary
-    }
-
-    fn evaluator(&self, program: &'p Program, file: FileId) -> Rc<Evaluator<'p>> {
-        let mut evaluators = self.evaluators.borrow_mut();
-        evaluators.entry(file).or_insert_with(|| Rc::new(program.evaluator(file))).clone()
     }
 }

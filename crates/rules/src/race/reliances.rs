@@ -1,10 +1,10 @@
 //! Where a lock is what keeps a write right: a write that relies on what was read before a suspension, with a lock held from the
 //! read to the write.
 
+use super::Race;
 use super::cells::{Cell, Root, bindings_of, name_of};
 use super::held::{Holds, Sort};
 use super::walk::Relying;
-use super::{Race, Summaries};
 use racewalk_ir::{BindingKind, Expr, ExprId, Name};
 use racewalk_link::{FileId, FunctionRef, Program};
 use rayon::prelude::*;
@@ -51,8 +51,7 @@ impl Reliances {
         let mut files: Vec<(FileId, Vec<FunctionRef>)> = by_file.into_iter().collect();
         files.sort_unstable_by_key(|(file, _)| *file);
         let in_file = |(_, functions): (FileId, Vec<FunctionRef>)| {
-            let summaries = Summaries::new();
-            functions.into_iter().flat_map(|function| in_function(program, race, &summaries, function)).collect()
+            functions.into_iter().flat_map(|function| in_function(program, race, function)).collect()
         };
         let found: Vec<Vec<Reliance>> = files.into_par_iter().map(in_file).collect();
         let mut reliances = Self::default();
@@ -79,14 +78,9 @@ impl Reliances {
     }
 }
 
-fn in_function<'p>(
-    program: &'p Program,
-    race: &Race,
-    summaries: &Summaries<'p>,
-    function: FunctionRef,
-) -> Vec<Reliance> {
+fn in_function<'p>(program: &'p Program, race: &Race, function: FunctionRef) -> Vec<Reliance> {
     let Some(holds) = race.locks.holds(function) else { return Vec::new() };
-    let summary = summaries.of(race, program, function, 0);
+    let summary = race.summary(program, function, 0);
     let reliance = |relying: &Relying| {
         let locks = own_locks(program, holds, relying);
         let (taken, _) = *locks.first()?;

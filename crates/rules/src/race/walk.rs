@@ -4,11 +4,11 @@
 //! every fact outdated, unless a lock was held from the read on that still is. A write that relies on an outdated fact is a
 //! conflict: another task may have changed the cell meanwhile.
 
+use super::Race;
 use super::cells::{Cell, Cells, Owner};
 use super::containers::{Touch, touch};
 use super::locks::{Guard, guard};
 use super::writes::Names;
-use super::{Race, Summaries};
 use crate::scopes::handlers_of;
 use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, Role};
 use racewalk_link::{Evaluator, FunctionRef, How, Program, Type};
@@ -266,7 +266,6 @@ pub(crate) const DEEPEST: u32 = 2;
 
 pub(crate) struct Walk<'a, 'p> {
     race: &'a Race,
-    known: &'a Summaries<'p>,
     cells: Cells<'a, 'p>,
     module: &'p Module,
     depth: u32,
@@ -286,7 +285,6 @@ pub(crate) struct Walk<'a, 'p> {
 /// Walks over a function.
 pub(crate) fn walk<'p>(
     race: &Race,
-    known: &Summaries<'p>,
     program: &'p Program,
     evaluator: &Evaluator<'p>,
     function: FunctionRef,
@@ -296,7 +294,6 @@ pub(crate) fn walk<'p>(
     let module = program.module(function.file);
     let mut walk = Walk {
         race,
-        known,
         cells,
         module,
         depth,
@@ -598,7 +595,7 @@ impl<'p> Walk<'_, 'p> {
         if self.depth >= DEEPEST || target == self.cells.function {
             return Vec::new();
         }
-        let summary = self.known.of(self.race, self.program(), target, self.depth + 1);
+        let summary = self.race.summary(self.program(), target, self.depth + 1);
         if summary.effects.is_empty() && summary.told.is_empty() {
             return Vec::new();
         }

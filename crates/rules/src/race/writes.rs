@@ -30,7 +30,8 @@ impl Names {
 }
 
 fn place(name: Name) -> (usize, u64) {
-    let hash = FxBuildHasher.hash_one(name) >> 32;
+    // By the text: where a name is kept is a matter of chance, and with it which names would meet.
+    let hash = FxBuildHasher.hash_one(name.as_str()) >> 32;
     ((hash >> 6) as usize & 3, 1 << (hash & 63))
 }
 

@@ -234,7 +234,7 @@ fn path_names<'c>(ctx: &'c Context<'_>, place: ExprId) -> impl Iterator<Item = N
 fn look(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let this = ctx.function_ref(function);
     let race = &ctx.shared.race;
-    let summary = ctx.summaries.of(race, ctx.program, this, 0);
+    let summary = race.summary(ctx.program, this, 0);
     for effect in summary.effects.iter().filter(|effect| effect.at.0 == this) {
         let broken =
             race.reliances.on(effect.cell.root).iter().find(|reliance| breaks(ctx, function, effect, reliance));

@@ -306,7 +306,7 @@ fn others_write(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> bool {
         .map(|id| ctx.function_ref(id))
         .filter(|other| *other != function && race.overlaps.beside(*other).is_none())
         .any(|other| {
-            let summary = ctx.summaries.of(race, ctx.program, other, 1);
+            let summary = race.summary(ctx.program, other, 1);
             summary.effects.iter().any(|effect| {
                 effect.cell.root == cell.root && matches!(effect.what, What::Value | What::Constant | What::Insert)
             })

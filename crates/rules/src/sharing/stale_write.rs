@@ -292,7 +292,7 @@ fn by_helper(ctx: &Context<'_>, function: FunctionId, at: usize, call: ExprId) -
         }
         _ => Owner::Static,
     };
-    let summary = ctx.summaries.of(&ctx.shared.race, ctx.program, target, 1);
+    let summary = ctx.shared.race.summary(ctx.program, target, 1);
     let mut effects = summary.effects.iter().filter(|effect| effect.at.0 == target && effect.cell.key.is_none());
     effects.find_map(|effect| {
         // An object of the helper's own is nobody else's.
