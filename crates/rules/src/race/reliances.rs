@@ -78,7 +78,7 @@ impl Reliances {
     }
 }
 
-fn in_function<'p>(program: &'p Program, race: &Race, function: FunctionRef) -> Vec<Reliance> {
+fn in_function(program: &Program, race: &Race, function: FunctionRef) -> Vec<Reliance> {
     let Some(holds) = race.locks.holds(function) else { return Vec::new() };
     let summary = race.summary(program, function, 0);
     let reliance = |relying: &Relying| {
