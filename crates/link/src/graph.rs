@@ -49,9 +49,9 @@ pub struct Site {
 /// What a file's functions call; functions by their number.
 #[derive(Clone, Debug, Default)]
 pub struct FileCalls {
-    /// The calls of each function, in evaluation order.
+    /// The calls of each function, in evaluation order, which is the order of their expressions.
     pub sites: Vec<Vec<Site>>,
-    /// What each function runs.
+    /// What each function runs, in the order of the expressions that run it.
     pub edges: Vec<Vec<Edge>>,
 }
 
@@ -111,6 +111,9 @@ impl Builder<'_, '_> {
             }
         }
         self.prefer_offloading();
+        // Evaluation order is the arena's order, where children come before parents: look-ups rely on it.
+        self.sites.sort_by_key(|site| site.call);
+        self.edges.sort_by_key(|edge| edge.site);
         self.sites.shrink_to_fit();
         self.edges.shrink_to_fit();
     }
@@ -402,12 +405,21 @@ impl Program {
 
     /// A call of a function; none when the expression is no call.
     pub fn site(&self, function: FunctionRef, call: ExprId) -> Option<&Site> {
-        self.sites(function).iter().find(|site| site.call == call)
+        let sites = self.sites(function);
+        sites.binary_search_by_key(&call, |site| site.call).ok().map(|at| &sites[at])
     }
 
     /// What a function runs.
     pub fn edges(&self, function: FunctionRef) -> &[Edge] {
         &self.calls[function.file.index()].edges[function.id.index()]
+    }
+
+    /// What an expression of a function runs.
+    pub fn edges_at(&self, function: FunctionRef, site: ExprId) -> &[Edge] {
+        let edges = self.edges(function);
+        let first = edges.partition_point(|edge| edge.site < site);
+        let number = edges[first..].partition_point(|edge| edge.site == site);
+        &edges[first..first + number]
     }
 
     /// What the models say of calling this.

@@ -516,7 +516,7 @@ impl Program {
         site: ExprId,
         target: FunctionRef,
     ) -> Option<bool> {
-        let at_site = self.edges(caller).iter().filter(|edge| edge.site == site);
+        let at_site = self.edges_at(caller, site).iter();
         let is_override = at_site.clone().any(|edge| edge.target == target && edge.is_override);
         if !at_site.clone().any(|edge| edge.is_override) {
             return Some(false);

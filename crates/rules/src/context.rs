@@ -4,15 +4,18 @@ use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::bounding::no_timeout;
+use crate::fate;
 use crate::finding::{Finding, Hop, Place};
 use crate::homes::Homes;
 use crate::race::Race;
+use crate::race::cells::Root;
 use crate::race::walk::Conflict;
 use crate::runs::Runs;
 use crate::sharing::data_race::LoopUses;
+use crate::sharing::writes_under_lock;
 use crate::threads::Threads;
 use racewalk_ir::{
-    BindingId, BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Span,
+    BindingId, BindingKind, ClassId, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Span,
 };
 use racewalk_link::{Evaluator, FileId, FunctionRef, KnownGuards, Leg, Program, Type};
 use racewalk_report::Confidence;
@@ -162,6 +165,9 @@ pub struct Context<'p> {
     captured: OnceCell<FxHashMap<(FunctionId, Name), Reads>>,
     awaited_calls: OnceCell<FxHashMap<(Name, Name), ExprId>>,
     conflicts: OnceCell<Vec<(FunctionId, Conflict)>>,
+    stored_in_places: OnceCell<FxHashSet<(FunctionId, ExprId)>>,
+    inspected: OnceCell<FxHashSet<(FunctionId, String)>>,
+    written_under_locks: OnceCell<FxHashSet<(ClassId, Root)>>,
 }
 
 impl<'p> Context<'p> {
@@ -178,6 +184,9 @@ impl<'p> Context<'p> {
             captured: OnceCell::new(),
             awaited_calls: OnceCell::new(),
             conflicts: OnceCell::new(),
+            stored_in_places: OnceCell::new(),
+            inspected: OnceCell::new(),
+            written_under_locks: OnceCell::new(),
         }
     }
 
@@ -286,6 +295,49 @@ impl<'p> Context<'p> {
             map
         });
         map.get(&(owner, name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The value of an expression is assigned to a member or an element.
+    pub(crate) fn is_stored_in_place(&self, function: FunctionId, value: ExprId) -> bool {
+        let stored = self.stored_in_places.get_or_init(|| {
+            let stored = |function| {
+                let events = &self.module.function(function).events;
+                events.iter().filter_map(move |event| match event {
+                    Event::WritePlace(_, Some(value)) => Some((function, *value)),
+                    _ => None,
+                })
+            };
+            self.functions().flat_map(stored).collect()
+        });
+        stored.contains(&(function, value))
+    }
+
+    /// What methods of this file's classes write under locks.
+    pub(crate) fn written_under_locks(&self) -> &FxHashSet<(ClassId, Root)> {
+        self.written_under_locks.get_or_init(|| {
+            let methods = self.functions().filter_map(|id| {
+                let body = self.module.function(id);
+                body.class.filter(|_| body.kind == FunctionKind::Function).map(|class| (class, id))
+            });
+            methods
+                .flat_map(|(class, id)| writes_under_lock(self, id).into_iter().map(move |root| (class, root)))
+                .collect()
+        })
+    }
+
+    /// The function hands a path of this text to something that tells awaitables from values.
+    pub(crate) fn is_inspected_path(&self, function: FunctionId, path: ExprId) -> bool {
+        let inspected = self.inspected.get_or_init(|| {
+            let inspected = |function| {
+                let sites = self.program.sites(self.function_ref(function)).iter();
+                let given = sites.flat_map(|site| self.evaluator.args(site.call)).map(|arg| arg.value);
+                given
+                    .filter(|given| fate::is_path(self, *given) && fate::is_inspected(self, *given))
+                    .map(move |given| (function, self.program.path_text(self.file, given)))
+            };
+            self.functions().flat_map(inspected).collect()
+        });
+        !inspected.is_empty() && inspected.contains(&(function, self.program.path_text(self.file, path)))
     }
 
     /// An awaited call in this file of the same method on something of the same name.

@@ -22,7 +22,7 @@ fn never_suspends(program: &Program, function: FunctionRef, depth: u32) -> bool 
     let Some(depth) = depth.checked_sub(1) else { return false };
     let goes_through = |operand: ExprId| {
         let site = program.site(function, operand);
-        let mut targets = program.edges(function).iter().filter(|edge| edge.site == operand).peekable();
+        let mut targets = program.edges_at(function, operand).iter().peekable();
         site.is_some_and(|site| matches!(site.callee, Type::Function(_) | Type::Method(..)))
             && targets.peek().is_some()
             && targets.all(|edge| never_suspends(program, edge.target, depth))

@@ -500,22 +500,18 @@ fn is_own_local(ctx: &Context<'_>, function: FunctionId, binding: BindingId) -> 
 
 /// `a = self.b = value`: somebody else has it as well.
 pub(crate) fn is_also_stored_elsewhere(ctx: &Context<'_>, function: FunctionId, value: ExprId) -> bool {
-    let stores = |event: &racewalk_ir::Event| matches!(event, racewalk_ir::Event::WritePlace(_, Some(written)) if *written == value);
-    ctx.module.function(function).events.iter().any(stores)
+    ctx.is_stored_in_place(function, value)
 }
 
 /// The function asks of what it calls here whether it is a coroutine function: it knows what comes back.
 pub(crate) fn is_callee_inspected(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
     let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
-    let sites = ctx.program.sites(ctx.function_ref(function));
-    let mut asked = sites.iter().flat_map(|site| ctx.evaluator.args(site.call)).map(|arg| arg.value);
-    let is_path = |expr: ExprId| matches!(ctx.module.expr(expr), Expr::Name(..) | Expr::Attr(..));
-    is_path(callee)
-        && asked.any(|asked| {
-            is_path(asked)
-                && is_inspected(ctx, asked)
-                && ctx.program.path_text(ctx.file, asked) == ctx.program.path_text(ctx.file, callee)
-        })
+    is_path(ctx, callee) && ctx.is_inspected_path(function, callee)
+}
+
+/// A name, or a member of something.
+pub(crate) fn is_path(ctx: &Context<'_>, expr: ExprId) -> bool {
+    matches!(ctx.module.expr(expr), Expr::Name(..) | Expr::Attr(..))
 }
 
 /// Looked at by something that tells awaitables from values.

@@ -202,7 +202,7 @@ fn coroutine_calls(program: &Program, host: FunctionRef, exprs: &[ExprId], depth
 
 /// The coroutine functions that a call in the host runs.
 fn roots(program: &Program, host: FunctionRef, call: ExprId) -> impl Iterator<Item = FunctionRef> + '_ {
-    let edges = program.edges(host).iter().filter(move |edge| edge.site == call && !edge.is_override);
+    let edges = program.edges_at(host, call).iter().filter(|edge| !edge.is_override);
     let is_coroutine = |target: &FunctionRef| program.function(*target).is_async;
     edges.filter(|edge| edge.how == How::Calls).map(|edge| edge.target).filter(is_coroutine)
 }

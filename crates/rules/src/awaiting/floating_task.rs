@@ -257,9 +257,8 @@ fn hands_out_its_task(ctx: &Context<'_>, target: FunctionRef) -> bool {
     if body.is_async || body.return_values.is_empty() {
         return false;
     }
-    let sites = ctx.program.sites(target);
     body.return_values.iter().all(|value| {
-        let site = sites.iter().find(|site| site.call == *value);
+        let site = ctx.program.site(target, *value);
         let model = site.and_then(|site| ctx.program.model_of(site.callee));
         model.is_some_and(|model| model.spawns == Some(Spawns::Task) && !model.keeps)
     })

@@ -433,7 +433,7 @@ fn may_hang(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<
     if ctx.program.model_at(site).is_some() {
         return is_unlimited(ctx.program, this, site).then(|| weight(ctx, function, site)).flatten();
     }
-    let targets = ctx.program.edges(this).iter().filter(|edge| edge.site == operand && edge.how == How::Calls);
+    let targets = ctx.program.edges_at(this, operand).iter().filter(|edge| edge.how == How::Calls);
     let targets: Vec<FunctionRef> = targets.map(|edge| edge.target).collect();
     if targets.is_empty() && site.callee.is_unknown() {
         return Some(if asks_somebody(ctx, operand) { Confidence::Likely } else { Confidence::Possible });
@@ -536,12 +536,8 @@ fn reaches_unlimited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -
         let callee = ctx.program.callee_text(ctx.file, operand);
         return Some(Reached { chain: Vec::new(), callee, place: ctx.place(operand) });
     }
-    let edges = ctx
-        .program
-        .edges(this)
-        .iter()
-        .filter(|edge| edge.site == operand && edge.how == How::Calls && !edge.is_override);
-    for edge in edges {
+    let edges = ctx.program.edges_at(this, operand).iter();
+    for edge in edges.filter(|edge| edge.how == How::Calls && !edge.is_override) {
         if let Some((at, chain)) = within(ctx.program, edge.target, 3, &mut Vec::new()) {
             let (last, call) = at;
             let callee = ctx.program.callee_text(last.file, call);

@@ -453,13 +453,7 @@ fn is_known_to_fail(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bo
         let site = ctx.program.site(function, call);
         site.is_some_and(|site| ctx.program.models_at(site).any(|model| model.blocks.is_some()))
     };
-    blocks(this, call)
-        || ctx
-            .program
-            .edges(this)
-            .iter()
-            .filter(|edge| edge.site == call)
-            .any(|edge| fails(ctx.program, edge.target, 3))
+    blocks(this, call) || ctx.program.edges_at(this, call).iter().any(|edge| fails(ctx.program, edge.target, 3))
 }
 
 fn fails(program: &Program, function: FunctionRef, depth: u32) -> bool {

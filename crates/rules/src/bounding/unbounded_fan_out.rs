@@ -521,7 +521,7 @@ fn is_idle(program: &Program, function: FunctionRef, depth: u32) -> bool {
     body.is_async
         && body.events.iter().all(|event| match *event {
             Event::Suspend(SuspendKind::Await, operand) => {
-                let mut runs = program.edges(function).iter().filter(|edge| edge.site == operand).peekable();
+                let mut runs = program.edges_at(function, operand).iter().peekable();
                 depth > 0 && runs.peek().is_some() && runs.all(|edge| is_idle(program, edge.target, depth - 1))
             }
             Event::Suspend(SuspendKind::Iterate | SuspendKind::Enter, _) => false,

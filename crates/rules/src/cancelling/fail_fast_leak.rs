@@ -174,8 +174,8 @@ fn can_fail(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
 }
 
 fn targets(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> Vec<FunctionRef> {
-    let edges = ctx.program.edges(ctx.function_ref(function)).iter();
-    edges.filter(|edge| edge.site == call && edge.how == How::Calls).map(|edge| edge.target).collect()
+    let edges = ctx.program.edges_at(ctx.function_ref(function), call).iter();
+    edges.filter(|edge| edge.how == How::Calls).map(|edge| edge.target).collect()
 }
 
 /// What an operation changes.

@@ -182,7 +182,7 @@ fn first_wait(ctx: &Context<'_>, function: FunctionId) -> Option<ExprId> {
 fn crosses_network(program: &Program, function: FunctionRef, operand: ExprId, depth: u32) -> bool {
     let direct = program.site(function, operand).is_some_and(|site| program.models_at(site).any(|model| model.network));
     let Some(depth) = depth.checked_sub(1).filter(|_| !direct) else { return direct };
-    program.edges(function).iter().filter(|edge| edge.site == operand && edge.how == How::Calls).any(|edge| {
+    program.edges_at(function, operand).iter().filter(|edge| edge.how == How::Calls).any(|edge| {
         let events = &program.function(edge.target).events;
         events.iter().any(|event| match *event {
             Event::Suspend(SuspendKind::Await | SuspendKind::Enter, inner) => {

@@ -222,9 +222,9 @@ fn is_short_way(ctx: &Context<'_>, function: FunctionId) -> bool {
     const MOST_HANDED: usize = 2;
     const MOST_OF_ENTRY: usize = 1;
     let route = ctx.shared.threads.route(ctx.function_ref(function));
-    let is_handed = route.first().is_some_and(|(from, site)| {
-        ctx.program.edges(*from).iter().any(|edge| edge.site == *site && edge.how == How::Offloads)
-    });
+    let is_handed = route
+        .first()
+        .is_some_and(|(from, site)| ctx.program.edges_at(*from, *site).iter().any(|edge| edge.how == How::Offloads));
     route.len() <= if is_handed { MOST_HANDED } else { MOST_OF_ENTRY }
 }
 

@@ -13,6 +13,7 @@ use racewalk_link::{ClassRef, Evaluator, FunctionRef, How, Program, Site, Type};
 use racewalk_models::ClassKind;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// What is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +72,18 @@ impl Holds {
     pub fn at(&self, event: usize) -> &[u16] {
         let after = self.from.partition_point(|(from, _)| *from as usize <= event);
         after.checked_sub(1).map_or(&[], |last| &self.from[last].1)
+    }
+
+    /// For each acquisition: the events at which it is held, as ranges in order. `events` is how many the function has.
+    pub fn sections(&self, events: usize) -> Vec<Vec<Range<usize>>> {
+        let mut sections = vec![Vec::new(); self.takes.len()];
+        let ends = self.from.iter().skip(1).map(|(from, _)| *from as usize).chain([events]);
+        for ((from, held), end) in self.from.iter().zip(ends) {
+            for number in held {
+                sections[*number as usize].push(*from as usize..end);
+            }
+        }
+        sections
     }
 
     /// The acquisitions that are held at an event.

@@ -202,31 +202,61 @@ fn spawns_in(program: &Program, file: FileId) -> Vec<Spawn> {
     for id in (0..module.functions.len() as u32).map(FunctionId) {
         let by = FunctionRef { file, id };
         let starts = starts_in(program, by);
-        found.extend(starts.iter().map(|start| spawn(program, by, start, &starts)));
+        let company = Company::of(program, by, &starts);
+        found.extend(starts.iter().map(|start| spawn(program, by, start, &company)));
     }
     found
 }
 
-fn spawn(program: &Program, by: FunctionRef, start: &Start, all: &[Start]) -> Spawn {
-    let module = program.module(by.file);
-    let side_by_side = all.iter().filter(|other| {
-        other.target == start.target && (other.call == start.call || joined_with(module, other.call, start.call))
-    });
-    let receiver = start.receiver_text(program, by);
-    let has_one_receiver = side_by_side.clone().all(|other| other.receiver_text(program, by) == receiver);
-    let is_several = side_by_side.count() > 1 && (has_one_receiver || is_plain(program, start.target));
+/// What a function starts side by side.
+#[derive(Default)]
+struct Company {
+    /// For each function that is started, and the wait for it: how often, and on what, when always on the same.
+    together: FxHashMap<(FunctionRef, Option<ExprId>), (usize, Option<Option<String>>)>,
+    /// The calls that start a function with an argument of this text.
+    given: FxHashMap<(FunctionRef, String), FxHashSet<ExprId>>,
+}
+
+impl Company {
+    fn of(program: &Program, by: FunctionRef, starts: &[Start]) -> Self {
+        let module = program.module(by.file);
+        let mut company = Self::default();
+        for start in starts {
+            let receiver = start.receiver_text(program, by);
+            let together = company.together.entry((start.target, awaited_join(module, start.call)));
+            let (number, on) = together.or_insert_with(|| (0, Some(receiver.clone())));
+            *number += 1;
+            if on.as_ref().is_some_and(|on| *on != receiver) {
+                *on = None;
+            }
+            for given in arguments(module, start.call) {
+                let text = program.path_text(by.file, given);
+                company.given.entry((start.target, text)).or_default().insert(start.call);
+            }
+        }
+        company
+    }
+
+    /// Several are started by calls of their own, or as arguments of one call.
+    fn is_several(&self, program: &Program, module: &Module, start: &Start) -> bool {
+        let together = self.together.get(&(start.target, awaited_join(module, start.call)));
+        together.is_some_and(|(number, on)| *number > 1 && (on.is_some() || is_plain(program, start.target)))
+    }
+
+    /// Another call is given the same.
+    fn is_given_alike(&self, start: &Start, text: String) -> bool {
+        let calls = self.given.get(&(start.target, text));
+        calls.is_some_and(|calls| calls.iter().any(|call| *call != start.call))
+    }
+}
+
+fn spawn(program: &Program, by: FunctionRef, start: &Start, company: &Company) -> Spawn {
+    let is_several = company.is_several(program, program.module(by.file), start);
     let is_guarded = is_kept_where_tested(program, by, start.call);
     // In a loop: what was there before. Side by side: what several are given alike.
-    let alike = |object: ExprId| {
-        let text = program.path_text(by.file, object);
-        let others = all.iter().filter(|other| other.target == start.target && other.call != start.call);
-        others
-            .into_iter()
-            .any(|other| arguments(module, other.call).any(|given| program.path_text(by.file, given) == text))
-    };
     let is_before = |object| match start.first_of_loop {
         Some(_) => is_made_before(program, by, object, start.first_of_loop),
-        None => alike(object),
+        None => company.is_given_alike(start, program.path_text(by.file, object)),
     };
     Spawn {
         target: start.target,
@@ -286,12 +316,6 @@ fn is_plain(program: &Program, function: FunctionRef) -> bool {
     program.function(function).class.is_none()
 }
 
-/// Both run side by side: arguments of one call, or started by calls of their own.
-fn joined_with(module: &Module, one: ExprId, other: ExprId) -> bool {
-    let wait = |call| awaited_join(module, call);
-    wait(one) == wait(other)
-}
-
 /// The awaited call around a coroutine's call.
 fn awaited_join(module: &Module, call: ExprId) -> Option<ExprId> {
     let around = std::iter::successors(module.parent(call), |expr| module.parent(*expr));
@@ -339,7 +363,7 @@ fn handed_over(program: &Program, by: FunctionRef, site: &Site) -> Vec<(Function
     if !spawns {
         return Vec::new();
     }
-    let edges = program.edges(by).iter().filter(|edge| edge.site == site.call && edge.how == How::Later);
+    let edges = program.edges_at(by, site.call).iter().filter(|edge| edge.how == How::Later);
     edges.filter(|edge| program.function(edge.target).is_async).map(|edge| (edge.target, 0)).collect()
 }
 

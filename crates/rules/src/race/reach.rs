@@ -165,6 +165,5 @@ pub(crate) fn runs_there(program: &Program, caller: FunctionRef, site: ExprId, h
     if program.function(target).is_async && !is_waited_for {
         return false;
     }
-    let edges = program.edges(caller).iter();
-    edges.into_iter().any(|edge| edge.site == site && edge.target == target && !edge.is_override)
+    program.edges_at(caller, site).iter().any(|edge| edge.target == target && !edge.is_override)
 }

@@ -82,7 +82,7 @@ fn waits(program: &Program, function: FunctionRef, kind: SuspendKind, operand: E
     if site.is_some_and(|site| is_known_to_go_through(program, site)) {
         return Waits::For(Vec::new());
     }
-    let runs = program.edges(function).iter().filter(|edge| edge.site == operand).map(|edge| edge.target);
+    let runs = program.edges_at(function, operand).iter().map(|edge| edge.target);
     let targets: Vec<FunctionRef> = runs.filter(|target| program.function(*target).is_async).collect();
     let is_of_program = |site: &Site| {
         site.callee.members().iter().all(|member| program.model_of(*member).is_none() && !member.is_unknown())

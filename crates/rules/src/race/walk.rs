@@ -12,6 +12,7 @@ use super::writes::Names;
 use crate::scopes::handlers_of;
 use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, Role};
 use racewalk_link::{Evaluator, FunctionRef, How, Program, Type};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -396,9 +397,9 @@ impl<'p> Walk<'_, 'p> {
 
     fn read_place(&mut self, expr: ExprId) {
         self.learn_read(expr);
-        let edges = self.program().edges(self.cells.function).iter();
+        let edges = self.program().edges_at(self.cells.function, expr).iter();
         let getters: Vec<FunctionRef> =
-            edges.filter(|edge| edge.site == expr && edge.how == How::Implicit).map(|edge| edge.target).collect();
+            edges.filter(|edge| edge.how == How::Implicit).map(|edge| edge.target).collect();
         for getter in getters {
             let told = self.run(expr, getter);
             told.into_iter().for_each(|fact| self.learn(fact));
@@ -522,7 +523,7 @@ impl<'p> Walk<'_, 'p> {
         if let Expr::Attr(receiver, method) = self.module.expr(callee) {
             self.method(at, call, receiver, method, self.module.args(args).len());
         }
-        let runs = self.program().edges(self.cells.function).iter().filter(|edge| edge.site == call);
+        let runs = self.program().edges_at(self.cells.function, call).iter();
         let plain: Vec<FunctionRef> = runs
             .filter(|edge| matches!(edge.how, How::Calls | How::Callback) && !edge.is_override)
             .map(|edge| edge.target)
@@ -581,9 +582,9 @@ impl<'p> Walk<'_, 'p> {
 
     /// The functions of the program that an awaited operand runs.
     fn run_coroutine(&mut self, operand: ExprId) -> Vec<Fact> {
-        let edges = self.program().edges(self.cells.function).iter();
+        let edges = self.program().edges_at(self.cells.function, operand).iter();
         let targets: Vec<FunctionRef> = edges
-            .filter(|edge| edge.site == operand && edge.how != How::Offloads && !edge.is_override)
+            .filter(|edge| edge.how != How::Offloads && !edge.is_override)
             .map(|edge| edge.target)
             .filter(|target| self.program().function(*target).is_async)
             .collect();
@@ -875,12 +876,7 @@ impl<'p> Walk<'_, 'p> {
                 None => self.is_weak(fact, value),
                 // Of a plain setter, what is given is what is written.
                 Some((by, _)) => {
-                    is_awaited
-                        || !self
-                            .program()
-                            .edges(self.cells.function)
-                            .iter()
-                            .any(|edge| edge.site == at && edge.target == by)
+                    is_awaited || !self.program().edges_at(self.cells.function, at).iter().any(|edge| edge.target == by)
                 }
             };
         if self.is_miss(fact) || self.is_alternative(fact, value) {
@@ -1260,24 +1256,63 @@ fn judge(sense: Sense, what: What) -> Option<Kind> {
     }
 }
 
+/// Where the facts of an expression stand in a list. While the list is short, they are looked for one by one.
+struct ByExpr {
+    of: fn(&Fact) -> ExprId,
+    positions: Option<FxHashMap<ExprId, Vec<usize>>>,
+}
+
+impl ByExpr {
+    fn new(facts: &[Fact], of: fn(&Fact) -> ExprId) -> Self {
+        const FEW: usize = 48;
+        let mut by = Self { of, positions: (facts.len() > FEW).then(FxHashMap::default) };
+        facts.iter().enumerate().for_each(|(at, fact)| by.note(at, fact));
+        by
+    }
+
+    fn note(&mut self, at: usize, fact: &Fact) {
+        if let Some(positions) = &mut self.positions {
+            positions.entry((self.of)(fact)).or_default().push(at);
+        }
+    }
+
+    /// The positions of the facts of this expression, in order.
+    fn of<'a>(&'a self, facts: &'a [Fact], expr: ExprId) -> impl Iterator<Item = usize> + 'a {
+        let listed = self.positions.as_ref().map(|positions| positions.get(&expr).map_or(&[][..], Vec::as_slice));
+        let searched = listed.is_none().then(|| (0..facts.len()).filter(move |at| (self.of)(&facts[*at]) == expr));
+        listed.unwrap_or_default().iter().copied().chain(searched.into_iter().flatten())
+    }
+}
+
+/// Adds what another way knows: values that it keeps, but no tests, which this way has not made.
+fn add(facts: &mut Vec<Fact>, others: Vec<Fact>) {
+    let mut by_place = ByExpr::new(facts, |fact| fact.at);
+    for other in others {
+        let same =
+            by_place.of(facts, other.at).find(|at| facts[*at].role == other.role && facts[*at].cell == other.cell);
+        match same {
+            Some(at) => facts[at].stale = facts[at].stale.or(other.stale),
+            None if matches!(other.role, Use::Tested(_)) => {}
+            None => {
+                by_place.note(facts.len(), &other);
+                facts.push(other);
+            }
+        }
+    }
+}
+
 /// What holds where ways meet: tests that every way has made, values that any of them keeps.
 fn merge(mut ends: Vec<State>) -> State {
     let Some(mut merged) = ends.pop() else { return State { is_dead: true, ..State::default() } };
     for end in ends {
+        let by_read = ByExpr::new(&end.facts, |fact| fact.read);
         let in_both = |fact: &Fact| {
             let Use::Tested(_) = fact.role else { return true };
-            end.facts.iter().any(|other| other.read == fact.read && other.role == fact.role && other.cell == fact.cell)
+            let mut others = by_read.of(&end.facts, fact.read);
+            others.any(|at| end.facts[at].role == fact.role && end.facts[at].cell == fact.cell)
         };
         merged.facts.retain(in_both);
-        for other in end.facts {
-            // What differs most often is looked at first.
-            let same = |fact: &&mut Fact| fact.at == other.at && fact.role == other.role && fact.cell == other.cell;
-            match merged.facts.iter_mut().find(same) {
-                Some(fact) => fact.stale = fact.stale.or(other.stale),
-                None if matches!(other.role, Use::Tested(_)) => {}
-                None => merged.facts.push(other),
-            }
-        }
+        add(&mut merged.facts, end.facts);
         merged.held.keep(|held| end.held.contains(held));
         if end.written.len() > merged.written.len() {
             merged.written = end.written;

@@ -162,7 +162,7 @@
 //! `loop/blocking-call`.
 
 use super::origin::is_known_to_all;
-use super::{is_constructor, is_direct, is_held_by_callers, own_overlap};
+use super::{is_constructor, is_direct, is_held_by_callers};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -445,7 +445,7 @@ fn runs_in_several(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> bool
 
 /// The call hands over again while earlier work is under way.
 fn is_handed_often(ctx: &Context<'_>, from: FunctionRef, site: ExprId) -> bool {
-    let overlap = own_overlap(ctx, from);
+    let overlap = ctx.shared.race.overlaps.of(from);
     let is_by_many = overlap.is_some_and(|overlap| {
         let is_strong = matches!(overlap.evidence, Evidence::Served(_) | Evidence::Spawned(..));
         let is_near = ctx.program.function(from).is_async || is_direct(ctx, from, overlap.evidence);
@@ -572,7 +572,7 @@ fn may_be_on_loop(ctx: &Context<'_>, function: FunctionRef) -> bool {
     let body = ctx.program.function(function);
     !ctx.shared.threads.contains(function)
         && !is_constructor(ctx, function)
-        && (body.is_async || own_overlap(ctx, function).is_some())
+        && (body.is_async || ctx.shared.race.overlaps.of(function).is_some())
 }
 
 /// Code on the loop that changes, or goes through, the same place without the thread's lock.
@@ -605,7 +605,7 @@ fn have_common_lock(one: &Use, other: &Use) -> bool {
 fn is_beside(ctx: &Context<'_>, thread: FunctionRef, function: FunctionRef) -> bool {
     let is_strong = |evidence| matches!(evidence, Evidence::Served(_) | Evidence::Spawned(..));
     let starts = matches!(origin(ctx, thread, DEEPEST), Some((from, _)) if from == function);
-    starts || own_overlap(ctx, function).is_some_and(|overlap| is_strong(overlap.evidence))
+    starts || ctx.shared.race.overlaps.of(function).is_some_and(|overlap| is_strong(overlap.evidence))
 }
 
 /// Where the work is handed to the thread.
@@ -621,7 +621,7 @@ fn origin(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> Option<(Funct
 /// The use may come while the thread runs: of the function that started the thread, what stands between start and join.
 fn is_meanwhile(ctx: &Context<'_>, thread: FunctionRef, other: FunctionRef, used: &Use) -> bool {
     let Some((from, site)) = origin(ctx, thread, DEEPEST).filter(|(from, _)| *from == other) else { return true };
-    if own_overlap(ctx, other).is_some() {
+    if ctx.shared.race.overlaps.of(other).is_some() {
         return true;
     }
     let module = ctx.program.module(from.file);

@@ -153,7 +153,7 @@
 //! `share/lost-update`, `share/check-then-act`, `share/self-deadlock`, `share/data-race`,
 //! `loop/cross-loop-primitive`.
 
-use super::{begins_or_ends, is_constructor, is_held_by_callers, is_shared, own_overlap};
+use super::{begins_or_ends, is_constructor, is_held_by_callers, is_shared};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -298,7 +298,7 @@ fn event_of(ctx: &Context<'_>, function: FunctionId, at: ExprId) -> Option<usize
 fn overlap(ctx: &Context<'_>, this: FunctionRef, effect: &Effect, reliance: &Reliance) -> bool {
     let overlaps = &ctx.shared.race.overlaps;
     let shares = |function: FunctionRef| {
-        own_overlap(ctx, function).is_some_and(|overlap| is_shared(ctx, function, effect.cell, overlap))
+        ctx.shared.race.overlaps.of(function).is_some_and(|overlap| is_shared(ctx, function, effect.cell, overlap))
             || overlaps.beside(function).is_some()
     };
     shares(this) && shares(reliance.function) && !ctx.shared.alone.contains(&reliance.function)
@@ -354,7 +354,7 @@ fn finding(ctx: &Context<'_>, function: FunctionId, effect: &Effect, reliance: &
 /// What begins or ends an object's life is mostly called by its one owner, when nothing else is under way. A mark is mostly only
 /// ever set.
 fn confidence(ctx: &Context<'_>, function: FunctionId, reliance: &Reliance) -> Confidence {
-    let evidence = own_overlap(ctx, ctx.function_ref(function)).map(|overlap| overlap.evidence);
+    let evidence = ctx.shared.race.overlaps.of(ctx.function_ref(function)).map(|overlap| overlap.evidence);
     let is_weak = evidence.is_none_or(|evidence| evidence == Evidence::ForTasks);
     let is_possible = reliance.is_mark || is_weak && begins_or_ends(ctx, function);
     if is_possible { Confidence::Possible } else { Confidence::Likely }

@@ -109,13 +109,14 @@ use crate::finding::Finding;
 use crate::looping::is_test_module;
 use crate::race::cells::{Cells, Owner, Root};
 use crate::race::containers::{Touch, touch};
-use crate::race::held::{Holds, Sort, Take};
+use crate::race::held::{Sort, Take};
 use crate::race::paths::{Key, Origin};
 use crate::rule::{Question, Rule};
 use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role, SuspendKind};
 use racewalk_link::{FunctionRef, Type};
 use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
+use std::ops::Range;
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -139,8 +140,9 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
         if !ctx.module.function(function).is_async || ctx.shared.alone.contains(&this) {
             continue;
         }
-        for (number, take) in holds.takes.iter().enumerate().filter(|(_, take)| is_for_all(ctx, take)) {
-            let section = Section { ctx, function, holds, number: number as u16 };
+        let sections = holds.sections(ctx.module.function(function).events.len());
+        for (take, held) in holds.takes.iter().zip(&sections).filter(|(take, _)| is_for_all(ctx, take)) {
+            let section = Section { ctx, function, held };
             if let Some(bottleneck) = section.bottleneck() {
                 ctx.report(function, finding(ctx, function, take, &bottleneck), found);
             }
@@ -162,8 +164,7 @@ fn is_for_all(ctx: &Context<'_>, take: &Take) -> bool {
 struct Section<'c, 'p> {
     ctx: &'c Context<'p>,
     function: FunctionId,
-    holds: &'c Holds,
-    number: u16,
+    held: &'c [Range<usize>],
 }
 
 /// A table under the lock, and the wait that holds up its other keys.
@@ -184,8 +185,8 @@ impl Section<'_, '_> {
     }
 
     fn events(&self) -> impl Iterator<Item = Event> + '_ {
-        let events = self.ctx.module.function(self.function).events.iter().enumerate();
-        events.filter(|(at, _)| self.holds.at(*at).contains(&self.number)).map(|(_, event)| *event)
+        let events = &self.ctx.module.function(self.function).events;
+        self.held.iter().flat_map(|range| &events[range.clone()]).copied()
     }
 
     /// The table whose entry is written, when that is under a key of the call, and all entries that are touched are under it.
@@ -302,7 +303,7 @@ fn crosses_network(ctx: &Context<'_>, function: FunctionRef, call: ExprId, depth
     if program.models_at(site).any(|model| model.network && (model.is_async || model.enter_async.is_some())) {
         return true;
     }
-    let targets = program.edges(function).iter().filter(|edge| edge.site == call && !edge.is_override);
+    let targets = program.edges_at(function, call).iter().filter(|edge| !edge.is_override);
     targets.filter(|edge| program.function(edge.target).is_async).any(|edge| {
         let module = program.module(edge.target.file);
         let is_waited_for = |call: ExprId| matches!(module.role(call), Role::Awaited | Role::EnteredAsync);

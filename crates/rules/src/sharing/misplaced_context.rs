@@ -138,7 +138,7 @@
 //! `share/stale-write`, `share/lost-update`, `share/shared-default`, `loop/cross-thread-call`.
 
 use super::origin::{Origin, is_known_to_all};
-use super::{begins_or_ends, is_constructor, is_direct, is_for_all, is_held_by_callers, other_text, own_overlap};
+use super::{begins_or_ends, is_constructor, is_direct, is_for_all, is_held_by_callers, other_text};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -194,7 +194,7 @@ fn check_places(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding
     if !body.is_async || is_constructor(ctx, this) || begins_or_ends(ctx, function) {
         return;
     }
-    let Some(overlap) = own_overlap(ctx, this) else { return };
+    let Some(overlap) = ctx.shared.race.overlaps.of(this) else { return };
     let is_strong = matches!(overlap.evidence, Evidence::Served(_) | Evidence::Spawned(..));
     if !is_strong || ctx.shared.alone.contains(&this) || is_held_by_callers(ctx, this, 3) {
         return;
@@ -345,10 +345,10 @@ impl<'p> Search<'_, 'p> {
         depth: u32,
     ) -> Option<(FunctionRef, ExprId)> {
         let program = self.ctx.program;
-        let edges = program.edges(cells.function).iter();
+        let edges = program.edges_at(cells.function, site).iter();
         let mut called = edges.filter(|edge| {
             let runs = edge.how == How::Calls && !edge.is_override;
-            edge.site == site && runs && program.function(edge.target).is_async == is_async
+            runs && program.function(edge.target).is_async == is_async
         });
         called.find_map(|edge| {
             let cell = self.seen_in(cells, site, edge.target, cell)?;
@@ -394,7 +394,7 @@ fn is_state(ctx: &Context<'_>, write: &Write, writer: FunctionRef, reader: Funct
         others.any(|other| {
             other != writer
                 && other != reader
-                && own_overlap(ctx, other).is_some()
+                && ctx.shared.race.overlaps.of(other).is_some()
                 && !is_reached(ctx, writer, other, DEEPEST)
                 && only_reads(ctx, &evaluator, other, write)
         })
@@ -568,7 +568,7 @@ fn check_threads(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Findin
         return;
     }
     for edge in ctx.program.edges(this).iter().filter(|edge| edge.how == How::Offloads) {
-        let Some(at) = sites.iter().position(|site| site.call == edge.site) else { continue };
+        let Ok(at) = sites.binary_search_by_key(&edge.site, |site| site.call) else { continue };
         let leaves = ctx.program.models_at(&sites[at]).any(|model| model.leaves_context)
             && ctx.shared.threads.contains(edge.target);
         let before = set.iter().filter(|(set, _)| *set < at);

@@ -56,7 +56,7 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
     if is_constructor(ctx, this) || is_held_by_callers(ctx, this, 5) {
         return None;
     }
-    let overlap = own_overlap(ctx, this).filter(|overlap| is_shared(ctx, this, conflict.cell, *overlap));
+    let overlap = ctx.shared.race.overlaps.of(this).filter(|overlap| is_shared(ctx, this, conflict.cell, *overlap));
     if let Some(overlap) = overlap {
         let is_once = overlap.evidence == Evidence::ForTasks
             && conflict.what != What::Modify
@@ -84,11 +84,6 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
     let confidence =
         if is_keyed_by_callers(ctx, function, conflict) { Confidence::Likely } else { Confidence::Possible };
     Some(Overlapping { evidence: None, confidence })
-}
-
-/// Why the function's executions may overlap: for itself, or for the function around it.
-fn own_overlap(ctx: &Context<'_>, function: FunctionRef) -> Option<Overlap> {
-    ctx.shared.race.overlaps.of(function)
 }
 
 /// The function itself takes a lock.
@@ -122,30 +117,23 @@ fn is_strong(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Over
 /// Another method of the class writes there under a lock.
 fn is_locked_elsewhere(ctx: &Context<'_>, cell: Cell) -> bool {
     let Root::Field(class, _) = cell.root else { return false };
-    if class.file != ctx.file {
-        return false;
-    }
-    let methods = ctx.functions().filter(|id| {
-        let body = ctx.module.function(*id);
-        body.class == Some(class.id) && body.kind == FunctionKind::Function
-    });
-    methods.map(|id| ctx.function_ref(id)).any(|method| writes_under_lock(ctx, method, cell.root))
+    class.file == ctx.file && ctx.written_under_locks().contains(&(class.id, cell.root))
 }
 
-fn writes_under_lock(ctx: &Context<'_>, method: FunctionRef, root: Root) -> bool {
-    let cells = Cells { program: ctx.program, evaluator: &ctx.evaluator, function: method };
+/// What a method writes under a lock.
+pub(crate) fn writes_under_lock(ctx: &Context<'_>, method: FunctionId) -> Vec<Root> {
+    let cells = Cells { program: ctx.program, evaluator: &ctx.evaluator, function: ctx.function_ref(method) };
     let mut held: Vec<ExprId> = Vec::new();
-    ctx.module.function(method.id).events.iter().any(|event| {
+    let mut written = Vec::new();
+    for event in &ctx.module.function(method).events {
         match *event {
             Event::Enter(_, context) if matches!(guard(&cells, context), Some(Guard::Lock(_))) => held.push(context),
             Event::Exit(_, context) => held.retain(|entered| *entered != context),
-            Event::WritePlace(target, _) if !held.is_empty() => {
-                return cells.of(target).is_some_and(|cell| cell.root == root);
-            }
+            Event::WritePlace(target, _) if !held.is_empty() => written.extend(cells.of(target).map(|cell| cell.root)),
             _ => {}
         }
-        false
-    })
+    }
+    written
 }
 
 fn is_lasting_owner(ctx: &Context<'_>, function: FunctionRef) -> bool {

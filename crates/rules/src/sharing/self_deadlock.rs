@@ -255,7 +255,7 @@ impl Search<'_, '_> {
 
     fn edges(&self, site: ExprId) -> impl Iterator<Item = &Edge> {
         let (program, this) = (self.ctx.program, self.this());
-        let at_site = program.edges(this).iter().filter(move |edge| edge.site == site);
+        let at_site = program.edges_at(this, site).iter();
         at_site.filter(move |edge| runs_there(program, this, site, edge.how, edge.target))
     }
 
@@ -299,9 +299,9 @@ impl Search<'_, '_> {
 
     fn coroutines_of(&self, call: ExprId) -> Vec<Edge> {
         let program = self.ctx.program;
-        let edges = program.edges(self.this()).iter();
+        let edges = program.edges_at(self.this(), call).iter();
         edges
-            .filter(|edge| edge.site == call && edge.how == How::Calls && !edge.is_override)
+            .filter(|edge| edge.how == How::Calls && !edge.is_override)
             .filter(|edge| program.function(edge.target).is_async)
             .copied()
             .collect()

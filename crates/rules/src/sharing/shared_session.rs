@@ -108,7 +108,7 @@
 //! ## Related rules
 //! `share/lost-update`, `share/data-race`, `loop/cross-loop-primitive`, `bound/permit-leak`.
 
-use super::{is_held_by_callers, is_shared, own_overlap};
+use super::{is_held_by_callers, is_shared};
 use crate::context::Context;
 use crate::finding::{Finding, Place as At, Step, Witness};
 use crate::looping::is_test_module;
@@ -210,8 +210,8 @@ impl<'p> Uses<'_, 'p> {
 
     /// The uses by a call: its own, and those of what it calls.
     fn at(&self, function: FunctionRef, site: &Site, depth: u32) -> Vec<Use> {
-        let edges = self.program().edges(function).iter();
-        let called = edges.filter(|edge| edge.site == site.call && edge.how == How::Calls && !edge.is_override);
+        let edges = self.program().edges_at(function, site.call).iter();
+        let called = edges.filter(|edge| edge.how == How::Calls && !edge.is_override);
         let within = called.flat_map(|edge| self.of_callee(function, site.call, edge.target, 0, depth));
         self.own(function, site).into_iter().chain(within).collect()
     }
@@ -327,11 +327,10 @@ impl<'p> Uses<'_, 'p> {
 
     /// What a task uses: in its coroutine when it awaits, in its thread in any case.
     fn of_task(&self, function: FunctionRef, task: &Task) -> Vec<Use> {
-        let edges = || self.program().edges(function).iter().filter(|edge| !edge.is_override);
+        let edges = self.program().edges_at(function, task.call).iter().filter(|edge| !edge.is_override);
         let mut uses = match task.handed {
             Some(position) => {
-                let handed =
-                    edges().filter(|edge| edge.site == task.call && matches!(edge.how, How::Offloads | How::Later));
+                let handed = edges.filter(|edge| matches!(edge.how, How::Offloads | How::Later));
                 handed
                     .flat_map(|edge| self.of_callee(function, task.call, edge.target, position + 1, DEEPEST))
                     .collect()
@@ -505,7 +504,7 @@ fn check_handlers(uses: &Uses<'_, '_>, found: &mut Vec<Finding>) {
     let mut reported: Vec<Root> = Vec::new();
     for function in ctx.functions() {
         let this = ctx.function_ref(function);
-        let Some(overlap) = own_overlap(ctx, this) else { continue };
+        let Some(overlap) = ctx.shared.race.overlaps.of(this) else { continue };
         let Evidence::Served(handler) = overlap.evidence else { continue };
         if is_test_module(ctx.module.name.as_str()) || is_held_by_callers(ctx, this, 3) {
             continue;

@@ -116,25 +116,34 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
         if !ctx.module.function(function).is_async {
             continue;
         }
-        for site in ctx.program.sites(ctx.function_ref(function)) {
-            if ctx.program.model_at(site).is_some_and(|model| model.sleeps)
-                && let Some(finding) = judge(ctx, function, site)
-            {
-                ctx.report(function, finding, found);
+        let this = ctx.function_ref(function);
+        let sleeps = |site: &Site| ctx.program.model_at(site).is_some_and(|model| model.sleeps);
+        if !ctx.program.sites(this).iter().any(sleeps) {
+            continue;
+        }
+        let mut loops = 0;
+        for (at, event) in ctx.module.function(function).events.iter().enumerate() {
+            match *event {
+                Event::Loop(_) => loops += 1,
+                Event::EndLoop => loops -= 1,
+                Event::Suspend(SuspendKind::Await, call) if loops == 0 => {
+                    let sleep = ctx.program.site(this, call).filter(|site| sleeps(site));
+                    if let Some(finding) = sleep.and_then(|sleep| judge(ctx, function, sleep, at)) {
+                        ctx.report(function, finding, found);
+                    }
+                }
+                _ => {}
             }
         }
     }
 }
 
-fn judge(ctx: &Context<'_>, function: FunctionId, sleep: &Site) -> Option<Finding> {
+/// A sleep outside loops, awaited at this event.
+fn judge(ctx: &Context<'_>, function: FunctionId, sleep: &Site, at: usize) -> Option<Finding> {
     if ctx.module.role(sleep.call) != Role::Awaited || !is_fixed(ctx, sleep.call) {
         return None;
     }
     let events = &ctx.module.function(function).events;
-    let at = events.iter().position(|event| *event == Event::Suspend(SuspendKind::Await, sleep.call))?;
-    if is_in_loop(&events[..at]) {
-        return None;
-    }
     let started = last_started(ctx, function, &events[..at])?;
     let used = used_after(ctx, function, &events[at + 1..], &started)?;
     let message =
@@ -159,15 +168,6 @@ fn is_fixed(ctx: &Context<'_>, call: ExprId) -> bool {
         Expr::Name(name, Defs::Outer) => name.as_str() == name.as_str().to_ascii_uppercase(),
         _ => false,
     }
-}
-
-fn is_in_loop(before: &[Event]) -> bool {
-    let depth = before.iter().fold(0, |depth: i32, event| match event {
-        Event::Loop(_) => depth + 1,
-        Event::EndLoop => depth - 1,
-        _ => depth,
-    });
-    depth > 0
 }
 
 /// What was started.
@@ -204,17 +204,15 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
         Spawns::Task => {
             let given = ctx.evaluator.args(site.call).first()?.value;
             let this = ctx.function_ref(function);
-            let edges = ctx.program.edges(this).iter();
-            let runs: Vec<FunctionRef> = edges
-                .filter(|edge| edge.site == given || (edge.site == site.call && edge.how == How::Later))
-                .map(|edge| edge.target)
-                .collect();
+            let called = ctx.program.edges_at(this, given).iter();
+            let handed = ctx.program.edges_at(this, site.call).iter().filter(|edge| edge.how == How::Later);
+            let runs = called.chain(handed).map(|edge| edge.target).collect();
             let text = format!("the task of `{}()`", ctx.program.callee_text(ctx.file, given));
             Some(Started { text, place, runs })
         }
         Spawns::Thread => {
-            let edges = ctx.program.edges(ctx.function_ref(function)).iter();
-            let runs = edges.filter(|edge| edge.site == site.call).map(|edge| edge.target).collect();
+            let edges = ctx.program.edges_at(ctx.function_ref(function), site.call).iter();
+            let runs = edges.map(|edge| edge.target).collect();
             Some(Started { text: "the thread".to_owned(), place, runs })
         }
         Spawns::Process => Some(Started { text: "the process".to_owned(), place, runs: Vec::new() }),

@@ -149,7 +149,7 @@
 //! `share/lost-update`, `share/check-then-act`, `share/stampede`, `cancel/orphaned-losers`.
 
 use super::origin::{Origin, is_known_to_all};
-use super::{begins_or_ends, is_constructor, is_direct, is_for_all, is_held_by_callers, other_text, own_overlap};
+use super::{begins_or_ends, is_constructor, is_direct, is_for_all, is_held_by_callers, other_text};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -213,7 +213,7 @@ fn overlap(ctx: &Context<'_>, function: FunctionId) -> Option<Overlap> {
         || begins_or_ends(ctx, function)
         || is_test_module(ctx.module.name.as_str())
         || ctx.shared.alone.contains(&this);
-    let overlap = own_overlap(ctx, this).filter(|_| !is_out)?;
+    let overlap = ctx.shared.race.overlaps.of(this).filter(|_| !is_out)?;
     let by = match overlap.evidence {
         Evidence::Spawned(by, _) | Evidence::Served(by) => by,
         Evidence::Beside(..) | Evidence::ForTasks => return None,
