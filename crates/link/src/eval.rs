@@ -519,7 +519,7 @@ impl<'p> Evaluator<'p> {
     }
 
     /// Annotations see the type parameters of the function itself, and else what is around it.
-    pub(crate) fn annotation_scope(&self, function: FunctionId) -> FunctionId {
+    pub fn annotation_scope(&self, function: FunctionId) -> FunctionId {
         let body = self.module.function(function);
         let is_generic =
             body.symbols.first().and_then(|symbol| symbol.bindings.first()).is_some_and(|binding| {
@@ -548,6 +548,11 @@ impl<'p> Evaluator<'p> {
             None => Vec::new(),
         };
         Type::Instance(class, Type::list(&params))
+    }
+
+    /// The method gets the class, or nothing, in place of an instance.
+    pub fn is_of_class(&self, method: FunctionRef) -> bool {
+        matches!(self.method_kind(method), MethodKind::Class | MethodKind::Static)
     }
 
     /// How a method is bound.

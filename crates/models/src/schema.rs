@@ -360,6 +360,9 @@ pub struct Entry {
     /// Positions or names of handlers, when they are passed as arguments and not decorated.
     #[serde(default)]
     pub handlers: Vec<Position>,
+    /// The next request or event waits until this one has been handled.
+    #[serde(default)]
+    pub one_at_a_time: bool,
 }
 
 fn on_loop() -> Runs {
@@ -372,7 +375,7 @@ fn on_loop() -> Runs {
 pub enum Serves {
     /// A request of a user; many at once.
     Request,
-    /// A message or event of a bot or socket; many at once.
+    /// A message or event of a bot or socket; many at once, unless the handler is called one at a time.
     Event,
     /// A tool of an agent; many at once.
     Tool,

@@ -1,7 +1,7 @@
 //! Errors: whether a coroutine function can fail without anybody noticing when its result is dropped.
 
 use crate::scopes::{enclosing_blocks, handlers_of, is_broad};
-use racewalk_ir::{Event, ExprId, SuspendKind};
+use racewalk_ir::{ArgKind, Event, Expr, ExprId, Literal, Module, SuspendKind};
 use racewalk_link::{FunctionRef, Program, Type};
 use racewalk_models::ClassKind;
 
@@ -69,8 +69,17 @@ fn waits_soundly(program: &Program, function: FunctionRef, operand: ExprId, seen
         Type::Function(target) | Type::Method(target, _) => {
             program.function(target).is_async && contained(program, target, seen)
         }
-        callee => does_not_fail(program, callee),
+        callee => does_not_fail(program, callee) || returns_exceptions(program.module(function.file), operand),
     }
+}
+
+/// A join that hands out failures among its results: `gather(…, return_exceptions=True)`.
+pub(crate) fn returns_exceptions(module: &Module, call: ExprId) -> bool {
+    let Expr::Call(_, args) = module.expr(call) else { return false };
+    module.args(args).iter().any(|arg| {
+        matches!(arg.kind, ArgKind::Named(name) if name.as_str() == "return_exceptions")
+            && module.expr(arg.value) == Expr::Literal(Literal::Bool(true))
+    })
 }
 
 /// A wait for other tasks of the program: putting into a queue, an event, a lock.

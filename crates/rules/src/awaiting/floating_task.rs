@@ -137,7 +137,7 @@ use crate::finding::Finding;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{FunctionRef, Site, Type};
-use racewalk_models::{ClassKind, Spawns};
+use racewalk_models::{ClassKind, Runs, Serves, Spawns};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -165,9 +165,13 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// A finalizer has nobody left who could wait; a test waits for what it starts in its own ways.
+/// A finalizer, or what runs when the process ends, has nobody left who could wait; a test waits for what it starts in its own
+/// ways.
 fn is_best_effort(ctx: &Context<'_>, function: FunctionId) -> bool {
-    ctx.module.function(function).name.as_str() == "__del__" || is_test(ctx, function)
+    let this = ctx.function_ref(function);
+    let entry = ctx.program.entries.get(&this).map(|entry| &entry.entry);
+    let is_exit = entry.is_some_and(|entry| entry.serves == Serves::Lifespan && entry.plain == Runs::Alone);
+    ctx.module.function(function).name.as_str() == "__del__" || is_exit || is_test(ctx, function)
 }
 
 fn is_test(ctx: &Context<'_>, function: FunctionId) -> bool {

@@ -85,12 +85,12 @@
 use crate::cancelling::cleanups::{cancels_before, is_cleanup, is_cleanup_name};
 use crate::cancelling::gathered::{coroutines, is_read_elsewhere};
 use crate::context::Context;
-use crate::errors::are_contained;
+use crate::errors::{are_contained, returns_exceptions};
 use crate::finding::Finding;
 use crate::looping::is_side_module;
 use crate::paths::{Guarded, catches};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, Literal, Role, SuspendKind};
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Role, SuspendKind};
 use racewalk_link::{Answer, Site, Type};
 use racewalk_models::Joins;
 use racewalk_report::{Confidence, Severity};
@@ -125,7 +125,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 fn dropped_outcome(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
     let model = ctx.program.model_at(site)?;
     let what = match model.joins {
-        Some(Joins::FailFast) if returns_exceptions(ctx, site.call) => {
+        Some(Joins::FailFast) if returns_exceptions(ctx.module, site.call) => {
             "`return_exceptions=True` turns every failure into a result"
         }
         Some(Joins::All) if model.is_async => "this wait does not raise what its tasks raise",
@@ -149,12 +149,6 @@ fn dropped_outcome(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Opti
         .help("look at each outcome with `isinstance(…, BaseException)`, or use a task group, which raises")
         .shape(ctx.program.callee_name(site.callee).unwrap_or_default());
     Some(finding)
-}
-
-fn returns_exceptions(ctx: &Context<'_>, call: ExprId) -> bool {
-    ctx.evaluator
-        .named_argument(call, "return_exceptions")
-        .is_some_and(|value| ctx.module.expr(value) == Expr::Literal(Literal::Bool(true)))
 }
 
 /// The value is dropped, or kept under a name that nobody reads.

@@ -179,10 +179,8 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Helpers between a function and what blocks, beyond which it is likelier than not that the way there is never taken; less
-/// where one of several overriding methods must be the one that runs.
-const FARTHEST: u16 = 2;
-const FARTHEST_BY_OVERRIDE: u16 = 1;
+/// Helpers beyond the one that is called, after which it is likelier than not that the way there is never taken.
+const FARTHEST: u16 = 1;
 
 /// Runs once, before or after requests are served.
 fn is_start_up(ctx: &Context<'_>, function: FunctionId) -> bool {
@@ -305,9 +303,8 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             seen.push((edge.site, route.sink));
             let sink = &ctx.program.summaries.sinks[route.sink as usize];
             let SinkKind::Blocks(blocks) = sink.kind else { continue };
-            let farthest = if route.is_by_override() { FARTHEST_BY_OVERRIDE } else { FARTHEST };
             let is_mild = route.way == Way::Open
-                || route.legs.len() > usize::from(farthest) + 1
+                || route.legs.len() > usize::from(FARTHEST) + 1
                 || sink.is_bounded
                 || is_at_beginning(ctx, function, edge.site)
                 || is_mild_through_helpers(ctx, function, edge.site, sink, blocks);

@@ -56,13 +56,14 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
     match blocks {
         Blocks::File => {
             let is_repeated = || is_in_loop(ctx, function, sink.site) && serves_requests(ctx, function);
-            let is_asked = || is_handler(ctx, function) || is_repeated();
-            let takes_bytes = || is_asked() && reads_bytes(ctx, function, sink.site);
-            !stores_bytes(ctx, function, sink.site) && !takes_bytes()
+            let stores = || serves_requests(ctx, function) && stores_bytes(ctx, function, sink.site);
+            let reads = || (is_handler(ctx, function) || is_repeated()) && reads_bytes(ctx, function, sink.site);
+            !stores() && !reads()
         }
         Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
         Blocks::Thread => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
-        Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
+        Blocks::LocalDatabase if !is_method(sink) => !serves_requests(ctx, function),
+        Blocks::LocalDatabase => !is_receiver_made_here(ctx, sink.site),
         _ => false,
     }
 }

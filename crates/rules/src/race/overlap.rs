@@ -589,7 +589,8 @@ fn served(program: &Program) -> Vec<(FunctionRef, Overlap)> {
         .iter()
         .filter(|(function, entry)| {
             let runs = if program.function(**function).is_async { entry.entry.asynchronous } else { entry.entry.plain };
-            let serves = matches!(entry.entry.serves, Serves::Request | Serves::Event | Serves::Tool);
+            let serves = matches!(entry.entry.serves, Serves::Request | Serves::Event | Serves::Tool)
+                && !entry.entry.one_at_a_time;
             serves && runs == Runs::Loop && !is_test_module(program.module(function.file).name.as_str())
         })
         .map(|(function, entry)| {

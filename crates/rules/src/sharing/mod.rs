@@ -29,7 +29,7 @@ use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
 use crate::rule::Rule;
 use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
-use racewalk_link::{ClassRef, FunctionRef, Variable};
+use racewalk_link::{ClassRef, FunctionRef, Type, Variable};
 use racewalk_report::Confidence;
 
 /// What the lock that is taken is called there.
@@ -62,7 +62,11 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
             && conflict.what != What::Modify
             && conflict.cell.key.is_none()
             && begins_or_ends(ctx, function);
+        // Two that add the same leave it there once.
+        let adds_alike =
+            conflict.kind == Kind::CheckThenAct && conflict.what == What::Insert && conflict.cell.key.is_some();
         let is_weak = is_once
+            || adds_alike
             || !is_strong(ctx, this, conflict.cell, overlap)
             || has_own_key(ctx, this, conflict.cell, overlap)
             || conflict.cell.owner == Owner::Receiver && is_own_object(ctx, this, overlap);
@@ -141,11 +145,27 @@ fn is_lasting_owner(ctx: &Context<'_>, function: FunctionRef) -> bool {
     class.is_some_and(|class| ctx.shared.race.is_lasting(class))
 }
 
-/// Tasks that are started for different elements work under different keys.
+/// Tasks that are started for different elements work under different keys, and so do those that use themselves as the key.
 fn has_own_key(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
+    if cell.key.is_some_and(|key| is_current_task(ctx, function.id, key)) {
+        return true;
+    }
     let (Some(key), Evidence::Spawned(..)) = (cell.key, overlap.evidence) else { return false };
     let roots = roots_of(ctx, function, key);
     !roots.is_empty() && !roots.iter().all(|position| overlap.is_same_param(*position))
+}
+
+/// The local holds the task that runs.
+fn is_current_task(ctx: &Context<'_>, function: FunctionId, key: Name) -> bool {
+    let body = ctx.module.function(function);
+    let Some(symbol) = body.symbol(key) else { return false };
+    body.symbols[symbol.index()].bindings.iter().any(|binding| match ctx.module.bindings[binding.index()].kind {
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => matches!(
+            ctx.program.site(ctx.function_ref(function), value).map(|site| site.callee),
+            Some(Type::External(path)) if path.last_segment() == "current_task"
+        ),
+        _ => false,
+    })
 }
 
 /// The parameters that a key is made of.
@@ -301,7 +321,8 @@ fn others_write(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> bool {
         })
 }
 
-/// A table that callers fill under keys of theirs is there for several callers.
+/// A table that callers fill under keys of theirs is there for several callers. An object of the program as a key, or a member of
+/// one, mostly belongs to one caller.
 fn is_keyed_by_callers(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
     let body = ctx.module.function(function);
     let Some(key) = conflict.cell.key else { return false };
@@ -309,11 +330,20 @@ fn is_keyed_by_callers(ctx: &Context<'_>, function: FunctionId, conflict: &Confl
         let class = ClassRef { file: ctx.file, id };
         ctx.shared.race.is_lasting(class) || !ctx.shared.race.is_made(class)
     }) && body.kind == FunctionKind::Function;
-    let of_param = || {
-        let root = key.as_str().split('.').next().unwrap_or_default();
-        body.params.iter().any(|param| param.name.as_str() == root) || is_local_of_param(ctx, function, root, 4)
-    };
+    let of_param = || is_local_of_param(ctx, function, key.as_str(), 4) && !is_object(ctx, function, key);
     is_public && conflict.cell.owner == Owner::Receiver && conflict.kind == Kind::Stampede && of_param()
+}
+
+/// The name stands for an instance of one of the program's classes.
+fn is_object(ctx: &Context<'_>, function: FunctionId, name: Name) -> bool {
+    let body = ctx.module.function(function);
+    let Some(param) = body.params.iter().find(|param| param.name == name) else { return false };
+    let declared = param
+        .annotation
+        .map(|annotation| ctx.evaluator.annotation(ctx.evaluator.annotation_scope(function), annotation));
+    declared.is_some_and(|declared| {
+        declared.without_none().members().iter().any(|member| matches!(member, Type::Instance(..)))
+    })
 }
 
 /// The local is made of a parameter.

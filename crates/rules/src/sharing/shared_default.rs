@@ -129,8 +129,8 @@ use crate::race::containers::{Touch, touch};
 use crate::race::overlap::is_mutable;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{
-    ArgKind, BindingId, BindingKind, Class, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind, Module,
-    Name, Param, SymbolId,
+    ArgKind, BindingId, BindingKind, Class, ClassId, Event, Expr, ExprId, Function, FunctionId, FunctionKind,
+    LogicalOp, Module, Name, Param, SymbolId,
 };
 use racewalk_link::{ClassRef, FunctionRef, How, Program, Type};
 use racewalk_models::ClassKind;
@@ -236,7 +236,7 @@ fn changes_param(program: &Program, function: FunctionRef, position: usize, dept
     let symbol = body.symbol(body.params.get(position)?.name)?;
     let param = body.symbols[symbol.index()].bindings.first().copied()?;
     let is_it = |expr: ExprId| is_param(module, expr, param);
-    let own = body.events.iter().find_map(|event| changed(module, *event, &is_it));
+    let own = unguarded(module, &body.events, &is_it).find_map(|event| changed(module, event, &is_it));
     if let Some(at) = own {
         return Some(Place { file: function.file, span: module.span(at) });
     }
@@ -253,6 +253,41 @@ fn changes_param(program: &Program, function: FunctionRef, position: usize, dept
             changes_param(program, edge.target, position, depth)
         })
     })
+}
+
+/// The events that do not stand under `if param:`, where an empty default never is.
+fn unguarded<'m>(
+    module: &'m Module,
+    events: &'m [Event],
+    is_it: &'m dyn Fn(ExprId) -> bool,
+) -> impl Iterator<Item = Event> + 'm {
+    let asks = |condition: &Option<ExprId>| condition.is_some_and(|condition| asks_for(module, condition, is_it));
+    events
+        .iter()
+        .copied()
+        .scan(Vec::<bool>::new(), move |arms, event| {
+            match &event {
+                Event::Branch(condition) => arms.push(asks(condition)),
+                Event::Arm(condition) => {
+                    arms.pop();
+                    arms.push(asks(condition));
+                }
+                Event::EndBranch(_) => {
+                    arms.pop();
+                }
+                _ => {}
+            }
+            Some((!arms.contains(&true)).then_some(event))
+        })
+        .flatten()
+}
+
+/// The condition holds only when the object does: `param`, `param and …`.
+fn asks_for(module: &Module, condition: ExprId, is_it: &dyn Fn(ExprId) -> bool) -> bool {
+    match module.expr(condition) {
+        Expr::Logical(list, LogicalOp::And) => module.list(list).iter().any(|part| asks_for(module, *part, is_it)),
+        _ => is_it(condition),
+    }
 }
 
 /// The expression is the parameter as it was given, and nothing else.
@@ -315,7 +350,11 @@ fn attributes(ctx: &Context<'_>, id: ClassId, found: &mut Vec<Finding>) {
             ctx.program.qualified(method)
         );
         let finding = Finding::new(&RULE, ctx.place(value), class.name.to_string(), message)
-            .confidence(if is_one_of_many(ctx, id) { Confidence::Likely } else { Confidence::Possible })
+            .confidence(if is_one_of_many(ctx, id) && !is_registry(ctx, id, name) {
+                Confidence::Likely
+            } else {
+                Confidence::Possible
+            })
             .help(format!(
                 "make it in `__init__`: `self.{name} = …`; annotate it `ClassVar` when it is meant to be shared"
             ))
@@ -332,6 +371,33 @@ fn is_one_of_many(ctx: &Context<'_>, id: ClassId) -> bool {
     let of = ClassRef { file: ctx.file, id };
     let heirs = ctx.program.descendants.get(&of).into_iter().flatten().copied();
     std::iter::once(of).chain(heirs).any(|class| ctx.shared.race.is_made_per_call(class))
+}
+
+/// A class method or a static one of the class uses the attribute, too: it is meant to be the class's.
+fn is_registry(ctx: &Context<'_>, id: ClassId, name: Name) -> bool {
+    let of_class = |function: &FunctionId| {
+        let body = ctx.module.function(*function);
+        body.class == Some(id) && ctx.evaluator.is_of_class(ctx.function_ref(*function))
+    };
+    let uses = |event: &Event| match *event {
+        Event::ReadPlace(place) | Event::WritePlace(place, _) | Event::Modify(place) => {
+            mentions_member(ctx.module, place, name)
+        }
+        Event::Call(call) => {
+            matches!(ctx.module.expr(call), Expr::Call(callee, _) if mentions_member(ctx.module, callee, name))
+        }
+        _ => false,
+    };
+    ctx.functions().filter(of_class).any(|function| ctx.module.function(function).events.iter().any(uses))
+}
+
+/// The member stands in a place.
+fn mentions_member(module: &Module, place: ExprId, name: Name) -> bool {
+    match module.expr(place) {
+        Expr::Attr(base, member) => member == name || mentions_member(module, base, name),
+        Expr::Subscript(base, _) => mentions_member(module, base, name),
+        _ => false,
+    }
 }
 
 /// The attribute's only value; none when it is declared to be the class's own.
