@@ -35,6 +35,7 @@ pub fn all() -> &'static [&'static Rule] {
         &awaiting::callback_mix::RULE,
         &awaiting::floating_task::RULE,
         &awaiting::missing_await::RULE,
+        &awaiting::serial_await::RULE,
         &awaiting::unnecessary_async::RULE,
         &awaiting::wrapper_drops_await::RULE,
         &bounding::no_timeout::RULE,
