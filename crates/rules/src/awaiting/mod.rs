@@ -1,6 +1,6 @@
 //! Does it await everything it starts?
 
-mod asking;
+pub(crate) mod asking;
 pub(crate) mod async_callback;
 pub(crate) mod async_uses;
 pub(crate) mod await_non_awaitable;

@@ -65,7 +65,7 @@
 //! - A key by which a repetition is known; a transaction in the attempt; a handler that undoes.
 //! - Changes of which at most one is made; a change that is skipped once it is done.
 //! - Retries around each change alone.
-//! - `possible`: tests and examples.
+//! - `possible`: what comes first is a change of an object in this process; tests and examples.
 //!
 //! ## Symptoms
 //! None; the log shows `retrying`, and the other side has duplicates.
@@ -79,6 +79,7 @@
 //! ## Related rules
 //! `cancel/fail-fast-leak`, `cancel/swallowed-error`, `bound/no-timeout`.
 
+use crate::awaiting::asking::{is_made_here, mutated};
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::looping::is_side_module;
@@ -351,6 +352,8 @@ struct Change {
     is_repeatable: bool,
     /// It is made for each of several.
     is_many: bool,
+    /// It is made in this process, to something that outlives the attempt.
+    is_inside: bool,
 }
 
 /// How many calls deep changes are looked for: what is farther away is mostly bookkeeping.
@@ -365,7 +368,8 @@ fn judge(ctx: &Context<'_>, attempt: &Attempt) -> Option<Finding> {
     let changes = changes(ctx.program, attempt);
     let (first, second) = changes.iter().enumerate().find_map(|(at, first)| {
         let goes_with = |second: &&Change| first.call == second.call || !are_exclusive(events, first.call, second.call);
-        let second = if first.is_many { Some(first) } else { changes[at + 1..].iter().find(goes_with) };
+        let later = || changes[at + 1..].iter().filter(|second| !second.is_inside).find(goes_with);
+        let second = if first.is_many { Some(first) } else { later() };
         second.filter(|_| !first.is_repeatable).map(|second| (*first, *second))
     })?;
     Some(finding(ctx, attempt, first, second))
@@ -387,6 +391,10 @@ fn changes(program: &Program, attempt: &Attempt) -> Vec<Change> {
                 guards.push(condition.is_some_and(|it| matches!(module.expr(it), Expr::Not(_))))
             }
             Event::EndBranch(_) => drop(guards.pop()),
+            Event::Modify(place) if grows(program, function, place) => found.push(inside(place)),
+            Event::Call(call) if let Some(list) = lengthened(module, call) => {
+                found.extend(grows(program, function, list).then(|| inside(call)));
+            }
             // What is handed over is looked at as an attempt of its own.
             Event::Call(call) if is_of_given(module, function.id, call) => {}
             Event::Call(call) if !guards.contains(&true) && !transactions.iter().any(|range| range.contains(&at)) => {
@@ -403,13 +411,33 @@ fn changes(program: &Program, attempt: &Attempt) -> Vec<Change> {
     found
 }
 
+/// A change of something in this process by this expression.
+const fn inside(call: ExprId) -> Change {
+    Change { call, is_repeatable: false, is_many: false, is_inside: true }
+}
+
+/// The list that the call makes longer.
+fn lengthened(module: &Module, call: ExprId) -> Option<ExprId> {
+    let name = called_name(module, call)?;
+    matches!(name.as_str(), "append" | "extend" | "insert" | "appendleft").then(|| mutated(module, call)).flatten()
+}
+
+/// What is changed belongs to an object that the attempt has not made, and does not just count what happens.
+fn grows(program: &Program, function: FunctionRef, place: ExprId) -> bool {
+    let module = program.module(function.file);
+    let Expr::Attr(_, field) = module.expr(place) else { return false };
+    let counts =
+        ["count", "attempt", "retr", "error", "fail", "total", "stat", "metric", "time", "usage", "token", "log"];
+    !is_made_here(module, function, place) && !counts.iter().any(|word| field.as_str().contains(word))
+}
+
 /// The changes that a call makes, at most two.
 fn made_by(program: &Program, function: FunctionRef, call: ExprId, left: u32) -> Vec<Change> {
     let module = program.module(function.file);
     let Some(site) = program.site(function, call) else { return Vec::new() };
     if changes_outside(program, site) {
         let name = called_name(module, call);
-        return vec![Change { call, is_repeatable: name.is_some_and(is_repeatable), is_many: false }];
+        return vec![Change { call, is_repeatable: name.is_some_and(is_repeatable), is_many: false, is_inside: false }];
     }
     let Some(left) = left.checked_sub(1) else { return Vec::new() };
     let edges =
@@ -652,18 +680,22 @@ fn names_undoing(name: Name) -> bool {
 fn finding(ctx: &Context<'_>, attempt: &Attempt, first: Change, second: Change) -> Finding {
     let file = attempt.function.file;
     let module = ctx.program.module(file);
-    let text = |change: Change| ctx.program.callee_text(file, change.call);
+    let text = |change: Change| match module.expr(change.call) {
+        Expr::Call(..) => format!("{}()", ctx.program.callee_text(file, change.call)),
+        _ => ctx.program.path_text(file, change.call),
+    };
     let work = text(first);
     let message = if first.is_many {
-        format!("`{work}()` is done for several in one attempt: when a later one fails, those before it are done again")
+        format!("`{work}` is done for several in one attempt: when a later one fails, those before it are done again")
     } else if first.call == second.call {
-        format!("`{work}()` makes several changes: when a later one fails, the retry makes the first ones again")
+        format!("`{work}` makes several changes: when a later one fails, the retry makes the first ones again")
     } else {
-        format!("when `{}()` fails, the retry does `{work}()` again, which has been done", text(second))
+        format!("when `{}` fails, the retry does `{work}` again, which has been done", text(second))
     };
     let made_at = Place { file, span: module.span(first.call) };
     let place = if file == ctx.file { made_at } else { attempt.by };
-    let confidence = if is_side_module(ctx.module.name.as_str()) { Confidence::Possible } else { Confidence::Likely };
+    let is_aside = is_side_module(ctx.module.name.as_str());
+    let confidence = if is_aside || first.is_inside { Confidence::Possible } else { Confidence::Likely };
     let mut finding = Finding::new(&RULE, place, ctx.program.qualified(attempt.function), message)
         .confidence(confidence)
         .help("give the operation one key, made before the first attempt, by which a repetition is known; or retry each change for itself")
