@@ -66,6 +66,9 @@ pub struct Class {
     /// `for` over an instance gives elements of this type.
     #[serde(default)]
     pub iterate: Option<TypeSpec>,
+    /// Its elements are attempts at what the loop's body does: it goes on until one succeeds.
+    #[serde(default)]
+    pub retries: bool,
     /// Iterating with a plain `for` blocks the thread.
     #[serde(default)]
     pub iterate_blocks: Option<Blocks>,
@@ -263,6 +266,9 @@ pub struct Call {
     /// What it gives, entered, keeps the exceptions that its arguments name from getting out.
     #[serde(default)]
     pub suppresses: bool,
+    /// As a decorator, or given a function: it runs the function again when it fails.
+    #[serde(default)]
+    pub retries: bool,
     /// It reads a variable of the environment.
     #[serde(default)]
     pub reads_environment: bool,

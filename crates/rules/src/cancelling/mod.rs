@@ -8,4 +8,6 @@ pub(crate) mod ignored_context;
 pub(crate) mod orphaned_losers;
 pub(crate) mod swallowed_cancellation;
 pub(crate) mod swallowed_error;
+pub(crate) mod unsafe_retry;
 pub(crate) mod unshielded_cleanup;
+pub(crate) mod unstructured_tasks;

@@ -211,10 +211,18 @@ fn spawns_in(program: &Program, file: FileId) -> Vec<Spawn> {
 /// What a function starts side by side.
 #[derive(Default)]
 struct Company {
-    /// For each function that is started, and the wait for it: how often, and on what, when always on the same.
-    together: FxHashMap<(FunctionRef, Option<ExprId>), (usize, Option<Option<String>>)>,
+    /// For each function that is started, and the wait for it.
+    together: FxHashMap<(FunctionRef, Option<ExprId>), Together>,
     /// The calls that start a function with an argument of this text.
     given: FxHashMap<(FunctionRef, String), FxHashSet<ExprId>>,
+}
+
+/// Starts of one function under one wait.
+struct Together {
+    number: usize,
+    /// On what the first is started.
+    receiver: Option<String>,
+    has_one_receiver: bool,
 }
 
 impl Company {
@@ -223,12 +231,11 @@ impl Company {
         let mut company = Self::default();
         for start in starts {
             let receiver = start.receiver_text(program, by);
-            let together = company.together.entry((start.target, awaited_join(module, start.call)));
-            let (number, on) = together.or_insert_with(|| (0, Some(receiver.clone())));
-            *number += 1;
-            if on.as_ref().is_some_and(|on| *on != receiver) {
-                *on = None;
-            }
+            let wait = awaited_join(module, start.call);
+            let first = || Together { number: 0, receiver: receiver.clone(), has_one_receiver: true };
+            let together = company.together.entry((start.target, wait)).or_insert_with(first);
+            together.number += 1;
+            together.has_one_receiver &= together.receiver == receiver;
             for given in arguments(module, start.call) {
                 let text = program.path_text(by.file, given);
                 company.given.entry((start.target, text)).or_default().insert(start.call);
@@ -240,7 +247,7 @@ impl Company {
     /// Several are started by calls of their own, or as arguments of one call.
     fn is_several(&self, program: &Program, module: &Module, start: &Start) -> bool {
         let together = self.together.get(&(start.target, awaited_join(module, start.call)));
-        together.is_some_and(|(number, on)| *number > 1 && (on.is_some() || is_plain(program, start.target)))
+        together.is_some_and(|starts| starts.number > 1 && (starts.has_one_receiver || is_plain(program, start.target)))
     }
 
     /// Another call is given the same.
