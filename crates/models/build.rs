@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder");
+    let models = Path::new(&package).join("../../models");
     println!("cargo::rerun-if-changed={}", models.display());
     let mut table = String::from("&[\n");
     for language in sorted_entries(&models).into_iter().filter(|path| path.is_dir()) {

@@ -369,6 +369,9 @@ pub struct Entry {
     /// The next request or event waits until this one has been handled.
     #[serde(default)]
     pub one_at_a_time: bool,
+    /// A member of the framework by whose use a program has them handled at the same time nevertheless.
+    #[serde(default)]
+    pub overlaps_by: Option<String>,
 }
 
 fn on_loop() -> Runs {

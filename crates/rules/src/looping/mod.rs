@@ -82,7 +82,9 @@ pub(crate) fn is_test_module(name: &str) -> bool {
     last.starts_with("test_")
         || last.ends_with("_test")
         || last == "conftest"
-        || name.split('.').any(|segment| matches!(segment, "tests" | "test" | "testing"))
+        || name
+            .split('.')
+            .any(|segment| matches!(segment, "tests" | "test" | "testing" | "_tests" | "_test" | "_testing"))
 }
 
 /// A module of a command-line interface, by the names that such modules have: what its functions wait for, the person who

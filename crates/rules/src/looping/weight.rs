@@ -62,8 +62,7 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
         }
         Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
         Blocks::Thread => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
-        Blocks::LocalDatabase if !is_method(sink) => !serves_requests(ctx, function),
-        Blocks::LocalDatabase => !is_receiver_made_here(ctx, sink.site),
+        Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
         _ => false,
     }
 }

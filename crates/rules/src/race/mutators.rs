@@ -17,8 +17,6 @@ pub(crate) struct Mutation {
     pub at: ExprId,
     /// It appends to a list: one that grows is iterated to its new end.
     pub appends: bool,
-    /// It takes elements out.
-    pub takes: bool,
     /// It sets the element under a key, which changes the size of a mapping only.
     pub sets_key: bool,
 }
@@ -27,7 +25,6 @@ pub(crate) struct Mutation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     Appends,
-    Takes,
     Other,
     SetsKey,
 }
@@ -60,8 +57,8 @@ fn in_file(program: &Program, file: FileId) -> Vec<(Name, Mutation)> {
         for event in &program.function(by).events {
             let Some((place, at, how)) = changed(module, *event) else { continue };
             if let Some(name) = last_name(module, place) {
-                let (appends, takes, sets_key) = (how == How::Appends, how == How::Takes, how == How::SetsKey);
-                found.push((name, Mutation { by, place, at, appends, takes, sets_key }));
+                let (appends, sets_key) = (how == How::Appends, how == How::SetsKey);
+                found.push((name, Mutation { by, place, at, appends, sets_key }));
             }
         }
     }
@@ -73,7 +70,7 @@ fn changed(module: &Module, event: Event) -> Option<(ExprId, ExprId, How)> {
     match event {
         Event::WritePlace(target, _) => match module.expr(target) {
             Expr::Subscript(container, _) => {
-                let how = if module.role(target) == Role::Deleted { How::Takes } else { How::SetsKey };
+                let how = if module.role(target) == Role::Deleted { How::Other } else { How::SetsKey };
                 Some((container, target, how))
             }
             _ => None,
@@ -83,10 +80,8 @@ fn changed(module: &Module, event: Event) -> Option<(ExprId, ExprId, How)> {
             let Expr::Attr(container, method) = module.expr(callee) else { return None };
             match touch(method.as_str(), module.args(args).len())? {
                 Touch::Inserts if method.as_str() != "add" => Some((container, call, How::Appends)),
-                Touch::Inserts | Touch::InsertsOnce => Some((container, call, How::Other)),
-                Touch::Takes | Touch::Drops => Some((container, call, How::Takes)),
-                Touch::Replaces => Some((container, call, How::Other)),
                 Touch::AsksIfEmpty | Touch::Looks | Touch::Gets => None,
+                _ => Some((container, call, How::Other)),
             }
         }
         _ => None,

@@ -7,7 +7,7 @@
 use crate::looping::is_test_module;
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Module, Name, Role};
 use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Site, Type};
-use racewalk_models::{ClassKind, Joins, Runs, Serves};
+use racewalk_models::{ClassKind, Entry, Joins, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -56,10 +56,30 @@ impl Overlap {
     }
 }
 
+/// What is known of one function.
+#[derive(Clone, Copy)]
+struct Known {
+    /// On whatever objects.
+    any: Overlap,
+    /// On one receiver: evidence that others overlap says nothing of it.
+    on_one: Option<Overlap>,
+}
+
+impl Known {
+    fn with(known: Option<Self>, overlap: Overlap) -> Self {
+        let joined = |known: Option<Overlap>| known.map_or(overlap, |known| known.joined(overlap));
+        let on_one = known.and_then(|known| known.on_one);
+        Self {
+            any: joined(known.map(|known| known.any)),
+            on_one: if overlap.same_object { Some(joined(on_one)) } else { on_one },
+        }
+    }
+}
+
 /// What may overlap in a program.
 #[derive(Default)]
 pub(crate) struct Overlaps {
-    many: FxHashMap<FunctionRef, Overlap>,
+    many: FxHashMap<FunctionRef, Known>,
     /// Starts that happen only while no other task of theirs runs.
     guarded: FxHashSet<(FunctionRef, ExprId)>,
     /// Functions that are started once as a task, beside what their object is asked to do meanwhile.
@@ -89,7 +109,12 @@ impl Overlaps {
 
     /// Why executions of the function may overlap with each other.
     pub fn of(&self, function: FunctionRef) -> Option<Overlap> {
-        self.many.get(&function).copied()
+        self.many.get(&function).map(|known| known.any)
+    }
+
+    /// Why executions of the method may overlap on one receiver.
+    pub fn on_one_object(&self, method: FunctionRef) -> Option<Overlap> {
+        self.many.get(&method).and_then(|known| known.on_one)
     }
 
     /// Where the function is started as a task of its own.
@@ -100,14 +125,13 @@ impl Overlaps {
     fn spread(&mut self, program: &Program, lasting: &dyn Fn(ClassRef) -> bool, seed: FunctionRef, overlap: Overlap) {
         let mut open = VecDeque::from([(seed, overlap)]);
         while let Some((function, overlap)) = open.pop_front() {
-            let known = self.many.get(&function);
-            if known.is_some_and(|known| {
-                known.same_object >= overlap.same_object
-                    && known.same_params & overlap.same_params == overlap.same_params
+            let known = self.many.get(&function).copied();
+            if known.is_some_and(|Known { any, .. }| {
+                any.same_object >= overlap.same_object && any.same_params & overlap.same_params == overlap.same_params
             }) {
                 continue;
             }
-            self.many.insert(function, known.map_or(overlap, |known| known.joined(overlap)));
+            self.many.insert(function, Known::with(known, overlap));
             open.extend(wrappers(program, function).into_iter().map(|wrapper| {
                 (wrapper, Overlap { same_params: u32::MAX, distance: overlap.distance + 1, ..overlap })
             }));
@@ -591,13 +615,14 @@ fn is_made_before(program: &Program, by: FunctionRef, object: ExprId, first_of_l
 
 /// Handlers that a framework calls for every request, event or job.
 fn served(program: &Program) -> Vec<(FunctionRef, Overlap)> {
+    let mut used = FxHashMap::default();
     let mut found: Vec<_> = program
         .entries
         .iter()
         .filter(|(function, entry)| {
             let runs = if program.function(**function).is_async { entry.entry.asynchronous } else { entry.entry.plain };
             let serves = matches!(entry.entry.serves, Serves::Request | Serves::Event | Serves::Tool)
-                && !entry.entry.one_at_a_time;
+                && !is_one_at_a_time(program, &entry.entry, &mut used);
             serves && runs == Runs::Loop && !is_test_module(program.module(function.file).name.as_str())
         })
         .map(|(function, entry)| {
@@ -607,6 +632,17 @@ fn served(program: &Program) -> Vec<(FunctionRef, Overlap)> {
         .collect();
     found.sort_unstable_by_key(|(function, _)| *function);
     found
+}
+
+/// The framework waits for the handler before it calls it again, and the program has not told it otherwise.
+/// `used`: for each member that was asked for, whether the program uses it.
+fn is_one_at_a_time<'p>(program: &Program, entry: &'p Entry, used: &mut FxHashMap<&'p str, bool>) -> bool {
+    let mut uses = |name: &'p str| {
+        let is_it = |expr: &Expr| matches!(expr, Expr::Attr(_, member) if member.as_str() == name);
+        let search = || program.modules().iter().any(|module| module.exprs.iter().any(is_it));
+        *used.entry(name).or_insert_with(search)
+    };
+    entry.one_at_a_time && !entry.overlaps_by.as_deref().is_some_and(&mut uses)
 }
 
 /// A method that a framework calls on objects that it makes.

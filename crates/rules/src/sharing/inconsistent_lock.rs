@@ -153,7 +153,7 @@
 //! `share/lost-update`, `share/check-then-act`, `share/self-deadlock`, `share/data-race`,
 //! `loop/cross-loop-primitive`.
 
-use super::{begins_or_ends, is_constructor, is_held_by_callers, is_shared};
+use super::{begins_or_ends, is_constructor, is_held_by_callers, overlap_at};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -297,10 +297,8 @@ fn event_of(ctx: &Context<'_>, function: FunctionId, at: ExprId) -> Option<usize
 /// Both may be under way at the same time, on the same object.
 fn overlap(ctx: &Context<'_>, this: FunctionRef, effect: &Effect, reliance: &Reliance) -> bool {
     let overlaps = &ctx.shared.race.overlaps;
-    let shares = |function: FunctionRef| {
-        ctx.shared.race.overlaps.of(function).is_some_and(|overlap| is_shared(ctx, function, effect.cell, overlap))
-            || overlaps.beside(function).is_some()
-    };
+    let shares =
+        |function: FunctionRef| overlap_at(ctx, function, effect.cell).is_some() || overlaps.beside(function).is_some();
     shares(this) && shares(reliance.function) && !ctx.shared.alone.contains(&reliance.function)
 }
 

@@ -130,7 +130,7 @@
 //! ## Related rules
 //! `share/check-then-act`, `share/lost-update`, `share/shared-default`, `await/serial-await`.
 
-use super::{is_constructor, is_held_by_callers, is_shared, is_strong};
+use super::{is_constructor, is_held_by_callers, is_strong, overlap_at};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
@@ -373,17 +373,12 @@ fn meanwhile(
     if !is_same || is_locked(ctx, this, at, mutation) || is_joined(ctx, this, at, looped_cell, by) {
         return None;
     }
-    match ctx.shared.race.overlaps.of(by) {
-        Some(overlap)
-            if is_shared(ctx, by, changed_cell, overlap)
-                && is_strong(ctx, by, changed_cell, overlap)
-                && !ends_life(ctx, this.id) =>
-        {
-            Some(Confidence::Likely)
-        }
-        Some(_) => Some(Confidence::Possible),
-        None => is_open_to_callers(ctx, by).then_some(Confidence::Possible),
+    let overlap = overlap_at(ctx, by, changed_cell);
+    if overlap.is_some_and(|overlap| is_strong(ctx, by, changed_cell, overlap)) && !ends_life(ctx, this.id) {
+        return Some(Confidence::Likely);
     }
+    let may_overlap = ctx.shared.race.overlaps.of(by).is_some() || is_open_to_callers(ctx, by);
+    may_overlap.then_some(Confidence::Possible)
 }
 
 /// Methods of two classes of which neither inherits from the other: whatever base they share, their objects differ.

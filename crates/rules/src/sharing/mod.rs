@@ -56,17 +56,13 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
     if is_constructor(ctx, this) || is_held_by_callers(ctx, this, 5) {
         return None;
     }
-    let overlap = ctx.shared.race.overlaps.of(this).filter(|overlap| is_shared(ctx, this, conflict.cell, *overlap));
+    let overlap = overlap_at(ctx, this, conflict.cell);
     if let Some(overlap) = overlap {
         let is_once = overlap.evidence == Evidence::ForTasks
             && conflict.what != What::Modify
             && conflict.cell.key.is_none()
             && begins_or_ends(ctx, function);
-        // Two that add the same leave it there once.
-        let adds_alike =
-            conflict.kind == Kind::CheckThenAct && conflict.what == What::Insert && conflict.cell.key.is_some();
         let is_weak = is_once
-            || adds_alike
             || !is_strong(ctx, this, conflict.cell, overlap)
             || has_own_key(ctx, this, conflict.cell, overlap)
             || conflict.cell.owner == Owner::Receiver && is_own_object(ctx, this, overlap);
@@ -220,6 +216,17 @@ fn is_constructor(ctx: &Context<'_>, function: FunctionRef) -> bool {
     is_constructor_of(ctx.program.module(function.file), function.id)
 }
 
+/// Why executions of the function may overlap that meet at the cell.
+fn overlap_at(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> Option<Overlap> {
+    let overlaps = &ctx.shared.race.overlaps;
+    let is_of_one = match (cell.root, cell.owner) {
+        (Root::Field(class, _), Owner::Receiver) => !is_lasting(ctx, function, class),
+        _ => false,
+    };
+    let overlap = if is_of_one { overlaps.on_one_object(function) } else { overlaps.of(function) };
+    overlap.filter(|overlap| is_shared(ctx, function, cell, *overlap))
+}
+
 /// Overlapping executions meet at the cell.
 fn is_shared(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
     match (cell.root, cell.owner) {
@@ -274,16 +281,19 @@ fn is_one_for_all(ctx: &Context<'_>, function: FunctionRef, variable: Variable, 
         return true;
     }
     let starter = match overlap.evidence {
-        Evidence::Spawned(by, _) | Evidence::Beside(by, _) => by,
-        Evidence::Served(handler) => handler,
-        Evidence::ForTasks => return false,
+        Evidence::Spawned(by, _) | Evidence::Beside(by, _) => Some(by),
+        // Each call of the handler has variables of its own.
+        Evidence::Served(handler) => {
+            ctx.program.function(handler).parent.map(|around| FunctionRef { file: handler.file, id: around })
+        }
+        Evidence::ForTasks => None,
     };
-    let mut current = (starter.file == variable.owner.file).then_some(starter.id);
+    let mut current = starter.filter(|starter| starter.file == variable.owner.file).map(|starter| starter.id);
     while let Some(id) = current {
         if id == variable.owner.id {
             return true;
         }
-        current = ctx.program.function(FunctionRef { id, ..starter }).parent;
+        current = ctx.program.function(FunctionRef { id, file: variable.owner.file }).parent;
     }
     false
 }
@@ -535,19 +545,34 @@ fn is_one_statement(ctx: &Context<'_>, conflict: &Conflict) -> bool {
 fn adds_what_is_missing(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
     let Expr::Call(callee, _) = ctx.module.expr(conflict.write) else { return false };
     let is_add = matches!(ctx.module.expr(callee), Expr::Attr(_, method) if method.as_str() == "add");
-    // Who is refused when it is there relies on the test.
-    let refuses = ctx.module.function(function).events.iter().any(|event| matches!(event, Event::Raise(_)));
     let is_member = ctx.module.role(conflict.read) == Role::Membership;
-    conflict.what == What::Insert && is_add && is_member && !refuses && !is_emptied(ctx, conflict.cell)
+    conflict.what == What::Insert && is_add && is_member && !refuses(ctx, function, conflict)
 }
 
-/// Elements are taken out again: it says what is going on, not what has been done.
-fn is_emptied(ctx: &Context<'_>, cell: Cell) -> bool {
-    let name = match cell.root {
-        Root::Field(_, name) | Root::Param(_, name) => name,
-        Root::Variable(variable) => ctx.program.function(variable.owner).symbols[variable.symbol.index()].name,
+/// Who finds it there is told so: what is in the set is going on, and not only done.
+fn refuses(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
+    let events = &ctx.module.function(function).events;
+    let asks = |condition: &Option<ExprId>| {
+        condition.is_some_and(|condition| ctx.module.span(condition).contains(ctx.module.span(conflict.read)))
     };
-    ctx.shared.race.mutators(ctx.program).of(name).iter().any(|mutation| mutation.takes)
+    let Some(start) = events.iter().position(|event| matches!(event, Event::Branch(condition) if asks(condition)))
+    else {
+        return false;
+    };
+    let mut depth = 0;
+    let arm = events[start + 1..].iter().take_while(|event| {
+        match event {
+            Event::Branch(_) => depth += 1,
+            Event::EndBranch(_) => depth -= 1,
+            Event::Arm(_) if depth == 0 => depth = -1,
+            _ => {}
+        }
+        depth >= 0
+    });
+    // The arm with the addition is the one for those who are not in it.
+    let arm: Vec<&Event> = arm.collect();
+    let adds = arm.iter().any(|event| **event == Event::Call(conflict.write));
+    !adds && arm.iter().any(|event| matches!(event, Event::Raise(_) | Event::Call(_) | Event::Suspend(..)))
 }
 
 /// A flag that is set and that nobody takes back: the second setting changes nothing.
