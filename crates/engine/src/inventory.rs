@@ -3,7 +3,7 @@
 use crate::lower::{self, Unit};
 use crate::present::Check;
 use crate::report::SourceText;
-use crate::report::inventory::{Facts, FileFigures, Inventory, Known, Location};
+use crate::report::inventory::{Answered, Examined, Facts, FileFigures, Inventory, Known, Location};
 use crate::selection::Selection;
 use crate::{BaselineFile, Engine, Linked, Options, Outcome, Stage};
 use racewalk_ir::{FunctionId, FunctionKind};
@@ -49,6 +49,8 @@ impl Engine {
             let mut facts = stock.facts.located(&|place| places.location(place));
             facts.sort();
             add_findings(&mut facts, &outcome);
+            let is_asked_for = |symbol: &str| found.iter().any(|target| lookup.is_called(*target, symbol));
+            facts.functions.retain(|function| is_worth_showing(function) || is_asked_for(&function.symbol));
             let Outcome { report, .. } = outcome;
             Ok(Inventory {
                 version: 1,
@@ -153,6 +155,14 @@ impl<'p> Lookup<'p> {
         let also =
             if elsewhere.is_empty() { String::new() } else { format!("; there is `{}`", elsewhere.join("`, `")) };
         format!("`{name}` is neither a path nor a function, class or module here{hint}{also}")
+    }
+
+    /// The target is a function of this name.
+    fn is_called(&self, target: Target, symbol: &str) -> bool {
+        matches!(target, Target::Function(_)) && {
+            let full = self.full_name(target);
+            full.strip_suffix(symbol).is_some_and(|before| before.ends_with('.'))
+        }
     }
 
     fn full_name(&self, target: Target) -> String {
@@ -273,6 +283,12 @@ impl Places<'_> {
         }
         by_path.into_values().collect()
     }
+}
+
+/// Of a class's plain methods those that wait for, share and start nothing say nothing.
+fn is_worth_showing(function: &Examined) -> bool {
+    let says = |answer: &Answered| !answer.evidence.is_empty() || !answer.findings.is_empty();
+    function.is_async || function.answers.iter().any(says)
 }
 
 /// Lists what the rules have found in a function under the question that it answers.

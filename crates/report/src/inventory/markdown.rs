@@ -102,7 +102,11 @@ fn spawn(spawn: &Spawn) -> Vec<String> {
     };
     let ends = spawn.ends.iter().map(|end| format!("{} at {}", end.how, place(&end.at)));
     let ends = ends.collect::<Vec<_>>().join(", ");
-    let ends = if ends.is_empty() && spawn.owner.kind != "group" { "nobody".to_owned() } else { ends };
+    let ends = if ends.is_empty() && !matches!(spawn.owner.kind.as_str(), "group" | "loop") {
+        "nobody".to_owned()
+    } else {
+        ends
+    };
     vec![place(&spawn.at), code(&spawn.symbol), code(&spawn.starts), kind, owner, ends]
 }
 

@@ -121,6 +121,20 @@ impl Does {
     }
 }
 
+/// Where a function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runs {
+    /// On the event loop's thread.
+    Loop,
+    /// In a thread beside it.
+    Thread,
+    /// Now here and now there.
+    Both,
+    /// In whatever thread calls it.
+    Caller,
+}
+
 /// One access to a shared object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Access<P = Location> {
@@ -132,8 +146,8 @@ pub struct Access<P = Location> {
     pub by: String,
     /// The locks that are certainly held, those of every caller included.
     pub locks: Vec<String>,
-    /// It happens in a thread beside the loop's.
-    pub in_thread: bool,
+    /// Where the function runs.
+    pub runs: Runs,
     /// It happens before anybody else can have the object.
     pub initial: bool,
     /// Where.
@@ -200,7 +214,7 @@ pub struct Suspension<P = Location> {
 /// Who keeps the handle of something that was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Owner {
-    /// `call`, `group`, `local`, `object`, `caller`, `argument`, `nobody`.
+    /// `call`, `group`, `loop`, `local`, `object`, `caller`, `argument`, `nobody`.
     pub kind: String,
     /// What keeps it; empty for nobody.
     pub name: String,
@@ -245,7 +259,7 @@ pub struct Spawn<P = Location> {
 pub struct LockSite<P = Location> {
     /// The function.
     pub symbol: String,
-    /// `block` or `call`.
+    /// `block`, `call`, or `attempt` for a call that may come back without it.
     pub how: String,
     /// What is held already.
     pub under: Vec<String>,
@@ -439,7 +453,7 @@ macro_rules! placed {
 }
 
 placed!(Evidence { text } at { at } maybe {} all {});
-placed!(Access { symbol, does, by, locks, in_thread, initial } at { at } maybe {} all {});
+placed!(Access { symbol, does, by, locks, runs, initial } at { at } maybe {} all {});
 placed!(Shared { name, scope, shared_by, holds, overlapping, why, guarded_by }
     at {} maybe { started, defined } all { accesses });
 placed!(Held { kind, name } at {} maybe { since } all {});

@@ -1,8 +1,8 @@
 //! The inventory for people, on a terminal.
 
 use super::{
-    Access, Answer, Answered, Call, Evidence, Examined, FileFigures, Held, Inventory, Location, Lock, Shared, Spawn,
-    Suspension,
+    Access, Answer, Answered, Call, Evidence, Examined, FileFigures, Held, Inventory, Location, Lock, Runs, Shared,
+    Spawn, Suspension,
 };
 use crate::Severity;
 use anstyle::{AnsiColor, Style};
@@ -176,8 +176,12 @@ fn accesses(all: &[Access]) -> Vec<Row> {
             }
         }
         let locks = if first.initial { "before it is shared".to_owned() } else { named(&first.locks) };
-        let thread = if first.in_thread { ", in a thread" } else { "" };
-        row(&first.at, [first.symbol.clone(), does.join(", "), format!("{locks}{thread}")])
+        let runs = match first.runs {
+            Runs::Thread => ", in a thread",
+            Runs::Both => ", in a thread or on the loop",
+            Runs::Loop | Runs::Caller => "",
+        };
+        row(&first.at, [first.symbol.clone(), does.join(", "), format!("{locks}{runs}")])
     };
     all.chunk_by(is_same).map(told).collect()
 }
@@ -199,7 +203,11 @@ fn lock(out: &mut String, lock: &Lock) {
         .sites
         .iter()
         .map(|site| {
-            let how = if site.how == "call" { "by hand" } else { "for a block" };
+            let how = match site.how.as_str() {
+                "call" => "by hand",
+                "attempt" => "an attempt",
+                _ => "for a block",
+            };
             let across = if site.across == Answer::Yes { "held across a suspension" } else { "" };
             let under =
                 if site.under.is_empty() { String::new() } else { format!("while holding {}", site.under.join(", ")) };
@@ -212,10 +220,16 @@ fn lock(out: &mut String, lock: &Lock) {
 fn spawn(out: &mut String, spawn: &Spawn) {
     let many = if spawn.many { "again and again" } else { "" };
     title(out, &spawn.starts, &[&spawn.kind, many, &format!("by {}", spawn.by)], Some(&spawn.at));
+    if let ("call", [end]) = (spawn.owner.kind.as_str(), spawn.ends.as_slice())
+        && end.at == spawn.at
+    {
+        let _ = writeln!(out, "    {} on the spot by {}", end.how, spawn.symbol);
+        return;
+    }
     let callback = if spawn.has_callback { "; it has a done-callback" } else { "" };
     let _ = writeln!(out, "    in      {}", spawn.symbol);
     let _ = writeln!(out, "    kept by {}{callback}", owner(spawn));
-    if spawn.ends.is_empty() && spawn.owner.kind != "group" {
+    if spawn.ends.is_empty() && !matches!(spawn.owner.kind.as_str(), "group" | "loop") {
         let nobody = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let _ = writeln!(out, "    ends    {nobody}nobody is seen to wait for it or cancel it{nobody:#}");
     }
@@ -230,6 +244,7 @@ fn owner(spawn: &Spawn) -> String {
         "nobody" => "nobody".to_owned(),
         "call" => format!("the call of {name} that starts it"),
         "group" => format!("the group {name}"),
+        "loop" => format!("the loop {name}"),
         "local" => format!("the local {name}"),
         "argument" => format!("{name}, which is given it"),
         _ => name.clone(),

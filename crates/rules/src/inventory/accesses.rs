@@ -4,7 +4,7 @@ use super::names;
 use crate::context::Context;
 use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::containers::{Touch, touch};
-use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
+use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
 use racewalk_link::{FunctionRef, Program, Type, Variable};
 use racewalk_report::inventory::Does;
 use rustc_hash::FxHashSet;
@@ -73,7 +73,7 @@ impl Finder<'_, '_> {
     }
 
     /// An assignment to a variable of the module or of a function around this one; or to one that inner functions use.
-    fn bind(&mut self, binding: racewalk_ir::BindingId) {
+    fn bind(&mut self, binding: BindingId) {
         let bound = self.ctx.module.bindings[binding.index()];
         let owner = self.ctx.module.function(bound.owner);
         let name = owner.symbols[bound.symbol.index()].name;
@@ -153,22 +153,28 @@ impl Finder<'_, '_> {
 
     fn cell(&self, place: ExprId) -> Option<Cell> {
         match self.ctx.module.expr(place) {
-            Expr::Name(name, defs) if defs != racewalk_ir::Defs::Outer => {
-                self.captured(name).or_else(|| self.cells.of(place))
-            }
+            // Another module's variable, imported in the function.
+            Expr::Name(name, Defs::One(binding)) if self.is_import(binding) => self.cells.variable_cell(name),
+            Expr::Name(name, defs) if defs != Defs::Outer => self.captured(name).or_else(|| self.cells.of(place)),
             _ => self.cells.of(place),
         }
+    }
+
+    fn is_import(&self, binding: BindingId) -> bool {
+        matches!(self.ctx.module.bindings[binding.index()].kind, BindingKind::ImportMember(..))
     }
 
     /// A variable of this function that functions inside it use.
     fn captured(&self, name: Name) -> Option<Cell> {
         let function = self.cells.function;
         let body = self.ctx.module.function(function.id);
-        if body.kind != FunctionKind::Function || self.ctx.captures_of(function.id, name).is_empty() {
+        let symbol = body.symbol(name)?;
+        let is_used_inside =
+            || body.symbols[symbol.index()].bound_inside || !self.ctx.captures_of(function.id, name).is_empty();
+        if body.kind != FunctionKind::Function || !is_used_inside() {
             return None;
         }
-        let symbol = body.symbol(name)?;
-        let is_value = |binding: &racewalk_ir::BindingId| {
+        let is_value = |binding: &BindingId| {
             matches!(
                 self.ctx.module.bindings[binding.index()].kind,
                 BindingKind::Value(_) | BindingKind::Typed(..) | BindingKind::Modified(_)
@@ -186,16 +192,32 @@ impl Finder<'_, '_> {
     }
 }
 
-/// Nobody else can have the object yet: a constructor fills it, or the module's or function's own body.
+/// Nobody else can have the object yet: a constructor fills it, the module's own body, or the function that has just made it.
 pub(super) fn is_initial(program: &Program, access: &Access) -> bool {
     match access.cell.root {
         Root::Field(class, _) => {
             let by_constructor =
-                names::is_constructor(program, access.function) && access.cell.owner == Owner::Receiver;
+                access.cell.owner == Owner::Receiver && names::is_constructor(program, access.function);
             let body = program.class(class).body;
-            by_constructor || access.function == FunctionRef { file: class.file, id: body }
+            by_constructor
+                || is_of_new_object(program, access)
+                || access.function == FunctionRef { file: class.file, id: body }
         }
         Root::Variable(variable) if variable.owner.id == FunctionId(0) => access.function == variable.owner,
         Root::Variable(_) | Root::Param(..) => false,
     }
+}
+
+/// `made = Made(); made.value = 1`: control has not been given up since the function has made the object.
+fn is_of_new_object(program: &Program, access: &Access) -> bool {
+    let module = program.module(access.function.file);
+    let Expr::Attr(base, _) = module.expr(access.at) else { return false };
+    let Expr::Name(_, Defs::One(binding)) = module.expr(base) else { return false };
+    let BindingKind::Value(made) = module.bindings[binding.index()].kind else { return false };
+    let is_constructed =
+        || program.site(access.function, made).is_some_and(|site| matches!(site.callee, Type::Class(_)));
+    let events = &program.function(access.function).events[..access.event];
+    let since = || events.iter().rposition(|event| *event == Event::Bind(binding));
+    is_constructed()
+        && since().is_some_and(|since| !events[since..].iter().any(|event| matches!(event, Event::Suspend(..))))
 }

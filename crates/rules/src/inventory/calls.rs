@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::finding::Place;
-use racewalk_ir::{ExprId, FunctionId, Role};
+use racewalk_ir::{Expr, ExprId, FunctionId, Role};
 use racewalk_link::{Answer, Site, Type};
 use racewalk_models::ClassKind;
 use racewalk_report::inventory::Call;
@@ -72,8 +72,25 @@ pub(super) fn colour(ctx: &Context<'_>, id: FunctionId, site: &Site) -> Colour {
         Answer::Yes if is_handle(ctx, given) => Colour::Plain,
         Answer::Yes => Colour::Coroutine,
         Answer::No => Colour::Plain,
+        Answer::Unknown(_) if is_known_to_be_plain(ctx, id, site) => Colour::Plain,
         Answer::Unknown(why) => Colour::Unknown(why.as_str()),
     }
+}
+
+/// What is called is no coroutine function, whatever it gives: the models know it, or it belongs to the language.
+fn is_known_to_be_plain(ctx: &Context<'_>, id: FunctionId, site: &Site) -> bool {
+    let is_plain = |member: &Type| match *member {
+        Type::External(path) | Type::ExternalMethod(path, ..) if path.first_segment() == "builtins" => true,
+        _ => ctx.program.model_of(*member).is_some_and(|model| !model.is_async),
+    };
+    let of_plain_value = || match ctx.module.expr(site.call) {
+        Expr::Call(callee, _) => match ctx.module.expr(callee) {
+            Expr::Attr(base, _) => ctx.evaluator.eval(id, base) == Type::Plain,
+            _ => false,
+        },
+        _ => false,
+    };
+    site.callee.members().iter().all(is_plain) || of_plain_value()
 }
 
 /// A task or future: it runs already, awaited or not.

@@ -4,25 +4,91 @@ use super::names;
 use crate::context::Context;
 use crate::finding::Place;
 use crate::looping::is_test_module;
+use crate::race::cells::{Cells, Root};
 use crate::race::held::{Sort, Take};
+use crate::race::locks::{Guard, guard};
+use crate::race::paths::{Key, Origin, Path};
 use crate::race::reach::runs_there;
 use crate::sharing::wrapped_calls;
-use racewalk_ir::{Event, Expr, ExprId};
-use racewalk_link::{FunctionRef, Program};
+use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, Name};
+use racewalk_link::{ClassRef, FunctionRef, Program, Type};
 use racewalk_report::inventory::{Answer, Held};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
+
+/// How many names and functions a lock is followed through to the place that keeps it.
+const LONGEST_WAY: u32 = 5;
+
+/// How the name of something begins that may be a lock.
+pub(super) const PERHAPS: &str = "perhaps ";
 
 /// How many calls away locks of callers are looked for.
 const FARTHEST_CALLER: u32 = 3;
 
 /// What a lock is called: as the place that keeps it, else as the code names it there.
 pub(super) fn lock_name(program: &Program, function: FunctionRef, take: &Take) -> String {
-    let keyed = take.lock.is_some_and(|lock| lock.key != crate::race::paths::Key::None);
-    match take.root {
-        Some(root) if keyed => format!("{}[…]", names::name(program, root)),
-        Some(root) => names::name(program, root),
+    match kept_in(program, function, take) {
+        Some((root, true)) => format!("{}[…]", names::name(program, root)),
+        Some((root, false)) => names::name(program, root),
         None => program.path_text(function.file, place_of(program, function, take)),
+    }
+}
+
+/// The place that keeps what is taken, and whether that is a table of locks: also of one that has another name here, that
+/// comes out of a table, or that a context manager takes which is given it.
+pub(super) fn kept_in(program: &Program, function: FunctionRef, take: &Take) -> Option<(Root, bool)> {
+    let keyed = take.lock.is_some_and(|lock| lock.key != Key::None);
+    if let Some(root) = take.root {
+        return Some((root, keyed));
+    }
+    let of_path = || take.lock.and_then(|lock| root_of(program, function, lock.path)).map(|root| (root, keyed));
+    kept_at(program, function, place_of(program, function, take), LONGEST_WAY).or_else(of_path)
+}
+
+/// The place that keeps the lock behind an expression: through locals, tables, and functions that hand it out.
+fn kept_at(program: &Program, function: FunctionRef, place: ExprId, left: u32) -> Option<(Root, bool)> {
+    let left = left.checked_sub(1)?;
+    let evaluator = program.evaluator(function.file);
+    let cells = Cells { program, evaluator: &evaluator, function };
+    if let Some(Guard::Lock(cell) | Guard::Several(cell)) = guard(&cells, place)
+        && cell.part.is_none()
+    {
+        return Some((cell.root, cell.key.is_some()));
+    }
+    let module = program.module(function.file);
+    match module.expr(place) {
+        Expr::Name(name, Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => kept_at(program, function, value, left),
+            BindingKind::ImportMember(..) => {
+                let variable = program.variable(&evaluator, function.id, name)?;
+                Some((names::variable(program, variable), false))
+            }
+            _ => None,
+        },
+        Expr::Await(value) => kept_at(program, function, value, left),
+        Expr::Call(..) => match program.site(function, place)?.callee {
+            Type::Function(target) | Type::Method(target, _) => {
+                let values = &program.function(target).return_values;
+                values.iter().find_map(|value| kept_at(program, target, *value, left))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The place that a path of one member, or of none, leads to.
+fn root_of(program: &Program, function: FunctionRef, path: Path) -> Option<Root> {
+    match (path.origin, path.members.as_str()) {
+        (Origin::Variable(variable), "") => Some(names::variable(program, variable)),
+        (Origin::Receiver, members) => {
+            let member = members.strip_prefix('.').filter(|member| !member.contains('.'))?;
+            let module = program.module(function.file);
+            let outwards = std::iter::successors(Some(function.id), |id| module.function(*id).parent);
+            let id = outwards.into_iter().find_map(|id| module.function(id).class)?;
+            names::field(program, ClassRef { file: function.file, id }, Name::new(member))
+        }
+        _ => None,
     }
 }
 
@@ -47,7 +113,7 @@ fn is_lock(take: &&Take) -> bool {
 fn told(program: &Program, function: FunctionRef, take: &Take) -> String {
     let name = lock_name(program, function, take);
     match take.sort {
-        Sort::Perhaps => format!("perhaps {name}"),
+        Sort::Perhaps => format!("{PERHAPS}{name}"),
         Sort::Several => format!("{name} (semaphore)"),
         _ => name,
     }
@@ -70,10 +136,11 @@ impl<'c, 'p> Guards<'c, 'p> {
         let holds = self.ctx.shared.race.locks.holds(function);
         let own = holds.into_iter().flat_map(|holds| holds.held_at(event)).filter(is_lock);
         let mut names: Vec<String> = own.map(|take| told(program, function, take)).collect();
+        // Of what is perhaps a lock nothing is said where one certainly is.
+        let is_sure = !names.is_empty();
         for name in self.of_callers(function) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+            let is_told = names.contains(&name) || is_sure && name.starts_with(PERHAPS);
+            names.extend((!is_told).then_some(name));
         }
         names
     }
@@ -104,7 +171,8 @@ impl<'c, 'p> Guards<'c, 'p> {
                 since: Some(Place { file: function.file, span: module.span(take.at) }),
             })
             .collect();
-        let callers = self.of_callers(function).into_iter();
+        let is_sure = held.iter().any(|held| held.kind == "lock");
+        let callers = self.of_callers(function).into_iter().filter(|name| !(is_sure && name.starts_with(PERHAPS)));
         held.extend(callers.map(|name| Held { kind: "lock of every caller".to_owned(), name, since: None }));
         held
     }

@@ -243,7 +243,10 @@ impl Follower<'_, '_> {
         let Some(call) = call else { return };
         match name.as_str() {
             "cancel" | "abort" | "terminate" | "kill" => self.end("cancelled", function, call),
-            "join" | "wait" | "result" | "shutdown" | "aclose" => self.end("joined", function, call),
+            "join" | "wait" | "result" | "shutdown" | "aclose" => {
+                self.end("joined", function, call);
+                self.own("call", self.ctx.symbol(function));
+            }
             "add_done_callback" => self.handle.has_callback = true,
             "pop" | "popleft" | "get" | "popitem" | "values" | "items" | "copy" => self.value(function, call, left),
             _ => {}

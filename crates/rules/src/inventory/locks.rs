@@ -1,6 +1,7 @@
 //! Locks, semaphores and conditions: where they are kept, and where they are taken.
 
-use super::guards::{is_held_across, lock_name, place_of};
+use super::accesses::Access;
+use super::guards::{is_held_across, kept_in, lock_name, place_of};
 use super::{Index, names};
 use crate::context::Context;
 use crate::finding::Place;
@@ -37,7 +38,7 @@ type At = (FunctionRef, usize);
 pub(super) fn all(program: &Program, index: &Index<'_>) -> BTreeMap<Home, Vec<At>> {
     let mut locks: BTreeMap<Home, Vec<At>> = BTreeMap::new();
     for file in program.files().filter(|file| !program.is_installed(*file)) {
-        for root in kept_in(program, file) {
+        for root in places_in(program, file) {
             locks.entry(Home::Root(root)).or_default();
         }
     }
@@ -53,7 +54,7 @@ pub(super) fn all(program: &Program, index: &Index<'_>) -> BTreeMap<Home, Vec<At
 }
 
 /// The module variables and members of classes that keep locks.
-fn kept_in(program: &Program, file: FileId) -> Vec<Root> {
+fn places_in(program: &Program, file: FileId) -> Vec<Root> {
     let owner = FunctionRef { file, id: FunctionId(0) };
     let module = program.module(file);
     let variables = program.module_variables(file).filter(|(symbol, value)| {
@@ -83,7 +84,7 @@ fn is_first(program: &Program, root: Root) -> bool {
 }
 
 /// The value is a lock that can be given back, or a table of them.
-fn is_lock(program: &Program, value: Type) -> bool {
+pub(super) fn is_lock(program: &Program, value: Type) -> bool {
     value.members().iter().any(|member| match *member {
         Type::ExternalInstance(path, _) => {
             let gives_back =
@@ -96,22 +97,16 @@ fn is_lock(program: &Program, value: Type) -> bool {
 }
 
 fn home(program: &Program, function: FunctionRef, take: &Take) -> Home {
-    if let Some(root) = take.root {
+    if let Some((root, _)) = kept_in(program, function, take) {
         return Home::Root(root);
     }
     let module = program.module(function.file);
     let place = place_of(program, function, take);
     if let Expr::Name(_, Defs::One(binding)) = module.expr(place) {
         let bound = module.bindings[binding.index()];
-        let owner = FunctionRef { id: bound.owner, ..function };
-        let symbol = Variable { owner, symbol: bound.symbol };
-        match bound.kind {
-            BindingKind::Value(_) | BindingKind::Typed(..) => return Home::Root(Root::Variable(symbol)),
-            BindingKind::Param(_) => {
-                let name = program.function(owner).symbols[bound.symbol.index()].name;
-                return Home::Root(Root::Param(owner, name));
-            }
-            _ => {}
+        let variable = Variable { owner: FunctionRef { id: bound.owner, ..function }, symbol: bound.symbol };
+        if matches!(bound.kind, BindingKind::Value(_) | BindingKind::Typed(..) | BindingKind::Param(_)) {
+            return Home::Root(names::variable(program, variable));
         }
     }
     Home::Named(function, Name::new(&lock_name(program, function, take)))
@@ -146,8 +141,31 @@ pub(super) fn describe(index: &Index<'_>, ctx: &Context<'_>, home: Home, sites: 
         scope,
         keyed: matches!(value.without_none(), Type::Mapping(_)),
         defined,
-        sites: takes.iter().map(|(function, number, take)| site(ctx, *function, *number, take)).collect(),
+        sites: takes
+            .iter()
+            .map(|(function, number, take)| site(ctx, *function, *number, take))
+            .chain(attempts(index, home, &takes))
+            .collect(),
     }
+}
+
+/// Calls that may come back without the lock: `lock.acquire_nowait()` and the like.
+fn attempts(index: &Index<'_>, home: Home, takes: &[(FunctionRef, usize, &Take)]) -> Vec<LockSite<Place>> {
+    let Home::Root(root) = home else { return Vec::new() };
+    let program = index.program;
+    let is_taken = |access: &Access| {
+        takes.iter().any(|(function, _, take)| *function == access.function && take.event as usize == access.event)
+    };
+    let acquires = |access: &&Access| access.by.is_some_and(|by| by.as_str().starts_with("acquire"));
+    let all = index.accesses_of(root).iter().filter(acquires).filter(|access| !is_taken(access));
+    all.map(|access| LockSite {
+        symbol: names::symbol(program, access.function),
+        how: "attempt".to_owned(),
+        under: Vec::new(),
+        across: Answer::Unknown,
+        at: Place { file: access.function.file, span: program.module(access.function.file).span(access.at) },
+    })
+    .collect()
 }
 
 /// What is taken, where it is kept nowhere.
@@ -157,12 +175,26 @@ fn taken_value(program: &Program, takes: &[(FunctionRef, usize, &Take)]) -> Type
     })
 }
 
-/// A local that no inner function takes is the call's own.
+/// A local that the call makes, and that no inner function takes, is the call's own.
 fn lock_scope(index: &Index<'_>, root: Root) -> Scope {
-    match names::scope(index.program, root) {
-        Scope::Captured if !index.is_captured(root) => Scope::Call,
-        scope => scope,
+    match (names::scope(index.program, root), root) {
+        (Scope::Captured, Root::Variable(variable)) if !index.is_captured(root) => {
+            if is_made_there(index.program, variable) { Scope::Call } else { Scope::Unknown }
+        }
+        (scope, _) => scope,
     }
+}
+
+/// The function that has the variable calls a library's class for it.
+fn is_made_there(program: &Program, variable: Variable) -> bool {
+    let module = program.module(variable.owner.file);
+    let bindings = &module.function(variable.owner.id).symbols[variable.symbol.index()].bindings;
+    bindings.iter().any(|binding| match module.bindings[binding.index()].kind {
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => {
+            program.site(variable.owner, value).is_some_and(|site| matches!(site.callee, Type::External(_)))
+        }
+        _ => false,
+    })
 }
 
 fn class_text(program: &Program, value: Type) -> String {

@@ -24,7 +24,8 @@ use guards::Guards;
 use locks::Home;
 use racewalk_ir::FunctionId;
 use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Variable};
-use racewalk_report::inventory::{Facts, FileFigures};
+use racewalk_models::Runs as RunsWhere;
+use racewalk_report::inventory::{Facts, FileFigures, Runs};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -62,8 +63,10 @@ pub(crate) struct Index<'p> {
     pub shared: &'p Shared,
     /// The functions that really suspend, as far as that is known.
     pub known_to_suspend: Suspends,
-    /// Functions that coroutines, tasks or threads run.
-    pub concurrent: FxHashSet<FunctionRef>,
+    /// Functions that run on event loops.
+    on_loop: FxHashSet<FunctionRef>,
+    /// Functions that run in threads beside them.
+    in_threads: FxHashSet<FunctionRef>,
     /// The module variables that keep instances of classes.
     pub keepers: FxHashMap<ClassRef, Vec<Root>>,
     accesses: BTreeMap<Root, Vec<Access>>,
@@ -79,14 +82,24 @@ impl<'p> Index<'p> {
             accesses.entry(access.cell.root).or_default().push(access);
         }
         let known_to_suspend = suspensions::known(program);
-        let concurrent = concurrent(program, shared);
+        let (on_loop, in_threads) = (on_loop(program), in_threads(program, shared));
         let keepers = objects::keepers(program);
-        Self { program, shared, known_to_suspend, concurrent, keepers, accesses }
+        Self { program, shared, known_to_suspend, on_loop, in_threads, keepers, accesses }
     }
 
     /// Everybody who gets to a place.
     fn accesses_of(&self, root: Root) -> &[Access] {
         self.accesses.get(&root).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where a function runs.
+    fn runs(&self, function: FunctionRef) -> Runs {
+        match (self.on_loop.contains(&function), self.in_threads.contains(&function)) {
+            (true, true) => Runs::Both,
+            (true, false) => Runs::Loop,
+            (false, true) => Runs::Thread,
+            (false, false) => Runs::Caller,
+        }
     }
 
     /// Functions inside the one that has the variable use it.
@@ -111,16 +124,35 @@ impl<'p> Index<'p> {
     }
 }
 
-/// The functions that coroutines, and threads beside the loop's, get to.
-fn concurrent(program: &Program, shared: &Shared) -> FxHashSet<FunctionRef> {
-    let is_start = |function: &FunctionRef| program.function(*function).is_async || shared.threads.contains(*function);
-    let mut open: Vec<FunctionRef> = program.functions().filter(is_start).collect();
+/// The functions that run on event loops: coroutine functions, handlers, callbacks, and what those call there.
+fn on_loop(program: &Program) -> FxHashSet<FunctionRef> {
+    let is_start = |function: &FunctionRef| match program.entry_runs(*function) {
+        Some((_, runs)) => runs == RunsWhere::Loop,
+        None => program.function(*function).is_async,
+    };
     let handed = program.functions().flat_map(|function| program.edges(function));
-    open.extend(handed.filter(|edge| matches!(edge.how, How::Offloads | How::Later)).map(|edge| edge.target));
+    let later = handed.filter(|edge| edge.how == How::Later).map(|edge| edge.target);
+    reached(program, program.functions().filter(is_start).chain(later), |how| how != How::Offloads)
+}
+
+/// The functions that threads beside the loop's get to.
+fn in_threads(program: &Program, shared: &Shared) -> FxHashSet<FunctionRef> {
+    let starts = program.functions().filter(|function| shared.threads.contains(*function));
+    reached(program, starts, |how| matches!(how, How::Calls | How::Implicit | How::Callback))
+}
+
+/// What these get to, along the calls of some kinds. A coroutine is not run by calling it from a thread.
+fn reached(
+    program: &Program,
+    starts: impl Iterator<Item = FunctionRef>,
+    follows: impl Fn(How) -> bool,
+) -> FxHashSet<FunctionRef> {
+    let mut open: Vec<FunctionRef> = starts.collect();
     let mut reached = FxHashSet::default();
     while let Some(function) = open.pop() {
         if reached.insert(function) {
-            open.extend(program.edges(function).iter().map(|edge| edge.target));
+            let calls = program.edges(function).iter().filter(|edge| follows(edge.how));
+            open.extend(calls.map(|edge| edge.target));
         }
     }
     reached

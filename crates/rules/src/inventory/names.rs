@@ -3,8 +3,8 @@
 use crate::context;
 use crate::finding::Place;
 use crate::race::cells::{Root, name_of};
-use racewalk_ir::{BindingKind, FunctionId, Span};
-use racewalk_link::{ClassRef, FunctionRef, Program, Type, Variable};
+use racewalk_ir::{BindingKind, ExprId, FunctionId, Name, Span};
+use racewalk_link::{ClassRef, FunctionRef, How, Program, Type, Variable};
 use racewalk_report::inventory::Scope;
 
 /// The dotted path of a function, for people.
@@ -26,6 +26,29 @@ pub(super) fn name(program: &Program, root: Root) -> String {
     format!("{holder}.{member}")
 }
 
+/// The place of a member, by the base that declares it.
+pub(super) fn field(program: &Program, class: ClassRef, member: Name) -> Option<Root> {
+    let bases = program.lineage(class).filter_map(|base| match base {
+        Type::Class(base) => Some(base),
+        _ => None,
+    });
+    let declaring = bases.filter(|base| program.members(*base).any(|(name, _)| name == member)).last();
+    declaring.map(|base| Root::Field(base, member))
+}
+
+/// The place of a variable; a parameter is one of its own kind.
+pub(super) fn variable(program: &Program, variable: Variable) -> Root {
+    let module = program.module(variable.owner.file);
+    let symbol = &module.function(variable.owner.id).symbols[variable.symbol.index()];
+    let is_param =
+        |binding: &racewalk_ir::BindingId| matches!(module.bindings[binding.index()].kind, BindingKind::Param(_));
+    if symbol.bindings.iter().any(is_param) {
+        Root::Param(variable.owner, symbol.name)
+    } else {
+        Root::Variable(variable)
+    }
+}
+
 /// Where the place gets its first value, or is declared.
 pub(super) fn definition(program: &Program, root: Root) -> Option<Place> {
     let (file, span) = match root {
@@ -41,11 +64,14 @@ pub(super) fn definition(program: &Program, root: Root) -> Option<Place> {
 
 fn variable_span(program: &Program, variable: Variable) -> Option<Span> {
     let module = program.module(variable.owner.file);
-    let bindings = &module.function(variable.owner.id).symbols[variable.symbol.index()].bindings;
-    bindings.first().map(|binding| module.bindings[binding.index()].span)
+    let owner = module.function(variable.owner.id);
+    let first = owner.symbols[variable.symbol.index()].bindings.first()?;
+    let bound = module.bindings[first.index()];
+    // A parameter stands where the function does.
+    Some(if matches!(bound.kind, BindingKind::Param(_)) { owner.name_span } else { bound.span })
 }
 
-fn field_span(program: &Program, class: ClassRef, member: racewalk_ir::Name) -> Option<Span> {
+fn field_span(program: &Program, class: ClassRef, member: Name) -> Option<Span> {
     let declared = program.class(class);
     let module = program.module(class.file);
     let body = module.function(declared.body);
@@ -71,7 +97,7 @@ pub(super) fn scope(program: &Program, root: Root) -> Scope {
 
 /// The class's own body gives the value, and no method gives instances one of their own. A decorator or a library's base
 /// class may make instance members of what a body declares.
-fn is_of_class(program: &Program, class: ClassRef, member: racewalk_ir::Name) -> bool {
+fn is_of_class(program: &Program, class: ClassRef, member: Name) -> bool {
     let declared = program.class(class);
     let module = program.module(class.file);
     let body = module.function(declared.body);
@@ -147,8 +173,18 @@ fn described(program: &Program, value: Type, depth: u32) -> String {
     }
 }
 
-/// The method prepares an object that nobody else has yet.
+/// The method prepares an object that nobody else has yet: a constructor, or what only constructors of its class call.
 pub(super) fn is_constructor(program: &Program, function: FunctionRef) -> bool {
+    const NAMES: [&str; 4] = ["__init__", "__post_init__", "__new__", "model_post_init"];
     let body = program.function(function);
-    body.class.is_some() && matches!(body.name.as_str(), "__init__" | "__post_init__" | "__new__" | "model_post_init")
+    let is_named = |body: &racewalk_ir::Function| body.class.is_some() && NAMES.contains(&body.name.as_str());
+    if is_named(body) || body.class.is_none() || body.is_async {
+        return is_named(body);
+    }
+    let callers = program.summaries.callers.of(function);
+    let is_own_constructor = |(caller, _, how): &(FunctionRef, ExprId, How)| {
+        let calling = program.function(*caller);
+        *how == How::Calls && caller.file == function.file && calling.class == body.class && is_named(calling)
+    };
+    body.name.as_str().starts_with('_') && !callers.is_empty() && callers.iter().all(is_own_constructor)
 }

@@ -1,7 +1,8 @@
 //! Shared mutable objects: places that several executions may have and that somebody changes.
 
 use super::accesses::{Access, is_initial};
-use super::guards::Guards;
+use super::guards::{Guards, PERHAPS};
+use super::locks::is_lock;
 use super::{Index, names};
 use crate::context::Context;
 use crate::finding::Place;
@@ -11,7 +12,7 @@ use crate::sharing::is_shared;
 use racewalk_ir::FunctionId;
 use racewalk_link::{ClassRef, FunctionRef, Program, Type, Variable};
 use racewalk_models::ClassKind;
-use racewalk_report::inventory::{Answer, Does, Scope, Shared};
+use racewalk_report::inventory::{Answer, Does, Runs, Scope, Shared};
 
 /// Objects that change with use, whatever their methods are called.
 const CHANGE_WITH_USE: [ClassKind; 11] = [
@@ -28,15 +29,8 @@ const CHANGE_WITH_USE: [ClassKind; 11] = [
     ClassKind::ProcessPool,
 ];
 
-/// What keeps others out, and has its own list; what each task or thread has a value of its own of.
-const NOT_SHARED: [ClassKind; 6] = [
-    ClassKind::AsyncLock,
-    ClassKind::AsyncSemaphore,
-    ClassKind::ThreadLock,
-    ClassKind::ThreadSemaphore,
-    ClassKind::ThreadLocal,
-    ClassKind::ContextVariable,
-];
+/// What each task or thread has a value of its own of.
+const NOT_SHARED: [ClassKind; 2] = [ClassKind::ThreadLocal, ClassKind::ContextVariable];
 
 /// The place is one that overlapping executions may meet at, and somebody changes what is there.
 pub(super) fn is_shared_object(index: &Index<'_>, root: Root, accesses: &[Access]) -> bool {
@@ -47,6 +41,7 @@ pub(super) fn is_shared_object(index: &Index<'_>, root: Root, accesses: &[Access
     let changes = later().any(|access| matches!(access.does, Does::Writes | Does::Changes));
     let is_used = || later().any(|access| access.does == Does::Uses) && is_kind(&CHANGE_WITH_USE);
     !is_kind(&NOT_SHARED)
+        && !is_lock(program, value)
         && !matches!(value, Type::Module(_))
         && (changes || is_used())
         && is_met(index, root, accesses)
@@ -54,7 +49,7 @@ pub(super) fn is_shared_object(index: &Index<'_>, root: Root, accesses: &[Access
 
 /// Some code that runs beside other code gets there.
 fn is_met(index: &Index<'_>, root: Root, accesses: &[Access]) -> bool {
-    let is_concurrent = |access: &Access| index.concurrent.contains(&access.function);
+    let is_concurrent = |access: &Access| index.runs(access.function) != Runs::Caller;
     match root {
         Root::Variable(variable) if variable.owner.id != FunctionId(0) => {
             accesses.iter().any(|access| access.function != variable.owner && index.is_beside(access.function))
@@ -106,7 +101,7 @@ fn describe_access(
         does: access.does,
         by: access.by.map_or_else(String::new, |by| by.to_string()),
         locks: guards.locks_at(function, access.event),
-        in_thread: index.shared.threads.contains(function),
+        runs: index.runs(function),
         initial: is_initial(program, access),
         at: Place { file: function.file, span: program.module(function.file).span(access.at) },
     }
@@ -116,7 +111,7 @@ fn describe_access(
 fn common<'a>(mut all: impl Iterator<Item = &'a [String]>) -> Vec<String> {
     let mut common = all.next().map(<[String]>::to_vec).unwrap_or_default();
     all.for_each(|other| common.retain(|name| other.contains(name)));
-    common.retain(|name| !name.starts_with("perhaps "));
+    common.retain(|name| !name.starts_with(PERHAPS));
     common
 }
 
@@ -153,19 +148,17 @@ fn shared_by(index: &Index<'_>, root: Root, scope: Scope) -> String {
 fn overlap(index: &Index<'_>, ctx: &Context<'_>, accesses: &[Access]) -> (Answer, String, Option<Place>) {
     let program = index.program;
     let later = || accesses.iter().filter(|access| !is_initial(program, access));
-    let is_in_thread = |access: &&Access| index.shared.threads.foreign(access.function).is_some();
-    if let Some(beside) = later().find(is_in_thread)
-        && !later().all(|access| is_in_thread(&access))
-    {
-        let why = format!("{} runs in a thread, the others do not", names::symbol(program, beside.function));
+    if let Some(why) = between_threads(index, later()) {
         return (Answer::Yes, why, None);
     }
     let evidence = |access: &Access| {
         let overlap = index.shared.race.overlaps.of(access.function)?;
-        is_shared(ctx, access.function, access.cell, overlap).then_some((overlap.evidence, access.function))
+        let is_met = is_shared(ctx, access.function, access.cell, overlap)
+            && !is_of_each_call(program, access.cell.root, overlap.evidence);
+        is_met.then_some((overlap.evidence, overlap.distance, access.function))
     };
-    if let Some((evidence, function)) = later().filter_map(evidence).min() {
-        let (why, started) = told(program, evidence, function);
+    if let Some((evidence, distance, function)) = later().filter_map(evidence).min() {
+        let (why, started) = told(program, evidence, distance, function);
         return (Answer::Yes, why, started);
     }
     let beside =
@@ -182,22 +175,44 @@ fn overlap(index: &Index<'_>, ctx: &Context<'_>, accesses: &[Access]) -> (Answer
     (Answer::Unknown, "nothing in the program shows two executions at a time".to_owned(), None)
 }
 
+/// The variable belongs to the handler, or to a function inside it: each of its calls has one of its own.
+fn is_of_each_call(program: &Program, root: Root, evidence: Evidence) -> bool {
+    let (Root::Variable(Variable { owner, .. }), Evidence::Served(handler)) = (root, evidence) else { return false };
+    let module = program.module(owner.file);
+    let outwards = std::iter::successors(Some(owner.id), |id| module.function(*id).parent);
+    owner.file == handler.file && outwards.into_iter().any(|id| id == handler.id)
+}
+
+/// A thread and the loop, in words, when both get to the object.
+fn between_threads<'a>(index: &Index<'_>, accesses: impl Iterator<Item = &'a Access> + Clone) -> Option<String> {
+    let find = |wanted: &[Runs]| accesses.clone().find(|access| wanted.contains(&index.runs(access.function)));
+    let name = |access: &Access| names::symbol(index.program, access.function);
+    let in_thread = find(&[Runs::Both, Runs::Thread])?;
+    let on_loop = find(&[Runs::Both, Runs::Loop])?;
+    Some(if in_thread.function == on_loop.function {
+        format!("{} runs in a thread, and on the event loop", name(in_thread))
+    } else {
+        format!("{} runs in a thread, {} on the event loop", name(in_thread), name(on_loop))
+    })
+}
+
 fn place(program: &Program, function: FunctionRef, expr: racewalk_ir::ExprId) -> Place {
     Place { file: function.file, span: program.module(function.file).span(expr) }
 }
 
 /// The evidence that executions of a function overlap, in words.
-pub(super) fn told(program: &Program, evidence: Evidence, function: FunctionRef) -> (String, Option<Place>) {
+fn told(program: &Program, evidence: Evidence, distance: u32, function: FunctionRef) -> (String, Option<Place>) {
     let own = names::symbol(program, function);
+    let far = if distance > 1 { format!(", {distance} calls further") } else { String::new() };
     match evidence {
         Evidence::Spawned(by, call) => {
-            let why = format!("{} starts several tasks that get to {own}", names::symbol(program, by));
+            let why = format!("{} starts several tasks that get to {own}{far}", names::symbol(program, by));
             (why, Some(place(program, by, call)))
         }
         Evidence::Served(handler) => {
             let label = program.entries.get(&handler).map(|entry| entry.label.clone());
             let label = label.unwrap_or_else(|| names::symbol(program, handler));
-            let route = if handler == function { String::new() } else { format!(", which gets to {own}") };
+            let route = if handler == function { String::new() } else { format!(", and gets to {own}{far}") };
             (format!("{label} is called for every request or event{route}"), None)
         }
         Evidence::Beside(by, call) => (format!("{own} runs in a task of its own"), Some(place(program, by, call))),

@@ -57,6 +57,9 @@ struct Started {
 
 fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Started> {
     let model = ctx.program.models_at(site).find(|model| starts_something(model))?;
+    if registers_callback(ctx, site.call) {
+        return None;
+    }
     let text = |value: ExprId| ctx.program.path_text(ctx.file, value);
     let first = || ctx.evaluator.args(site.call).first().map(|arg| arg.value);
     let group = receiver(ctx, site.call).filter(|_| model.keeps);
@@ -70,6 +73,12 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
         }
         _ => gathered(ctx, function, site, model),
     }
+}
+
+/// `future.add_done_callback(f)`: some thread will call it, but none is started for it.
+fn registers_callback(ctx: &Context<'_>, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    matches!(ctx.module.expr(callee), Expr::Attr(_, method) if method.as_str() == "add_done_callback")
 }
 
 fn starts_something(model: &Call) -> bool {
@@ -134,8 +143,13 @@ fn handle(index: &Index<'_>, ctx: &Context<'_>, function: FunctionId, site: &Sit
     let mut handle = follow(ctx, function, site.call);
     if let Some(group) = started.group {
         let name = ctx.program.path_text(ctx.file, group);
-        handle.owner = Some(Owner { kind: "group".to_owned(), name });
+        let kind = if started.kind == "other loop" { "loop" } else { "group" };
+        handle.owner = Some(Owner { kind: kind.to_owned(), name });
         handle.ends.extend(end_of_group(ctx, function, group));
+    }
+    if handle.owner.is_none() && ctx.program.models_at(site).any(|model| model.blocks.is_some()) {
+        handle.owner = Some(Owner { kind: "call".to_owned(), name: ctx.symbol(function) });
+        handle.ends.push(End { how: "joined".to_owned(), symbol: ctx.symbol(function), at: ctx.place(site.call) });
     }
     add_ends_elsewhere(index, ctx, &mut handle);
     if started.kind == "task" && is_wait(ctx, site) && ctx.module.role(site.call) == Role::Awaited {

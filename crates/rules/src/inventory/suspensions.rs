@@ -158,10 +158,8 @@ pub(super) fn verdict(index: &Index<'_>, function: FunctionRef, kind: SuspendKin
 
 /// The method of a context manager runs as it is entered, or as it is left.
 fn runs_at(program: &Program, target: FunctionRef, kind: SuspendKind) -> bool {
-    match (program.function(target).name.as_str(), kind) {
-        ("__aenter__", SuspendKind::Exit) | ("__aexit__", SuspendKind::Enter) => false,
-        _ => true,
-    }
+    let name = program.function(target).name;
+    !matches!((name.as_str(), kind), ("__aenter__", SuspendKind::Exit) | ("__aexit__", SuspendKind::Enter))
 }
 
 /// The suspension points from a function down to the wait that decides.

@@ -1,6 +1,6 @@
 //! What limits it?
 
-use super::{Reply, Subject, be, count};
+use super::{Reply, Subject, count, part_of};
 use crate::bounding::deadlines::{is_limited, is_unlimited};
 use crate::finding::Place;
 use crate::inventory::calls::sites;
@@ -17,12 +17,7 @@ pub(super) fn reply(subject: &Subject<'_, '_>) -> Reply {
     let fan_outs = fan_outs(subject);
     let mut parts = Vec::new();
     if !waits.is_empty() {
-        parts.push(format!(
-            "{} of {} {} under a time limit",
-            limited.len(),
-            count(waits.len(), "wait"),
-            be(waits.len())
-        ));
+        parts.push(format!("{} under a time limit", part_of(limited.len(), waits.len(), "wait")));
     }
     if !unlimited.is_empty() {
         parts.push(format!("{} the network without one", crosses(unlimited.len())));
@@ -55,11 +50,11 @@ fn starts(number: usize) -> String {
     format!("{} start{}", count(number, "place"), if number == 1 { "s" } else { "" })
 }
 
-/// What the function waits for, each once; leaving a block waits for what the block has started.
+/// What the function waits for, each once.
 fn waits(subject: &Subject<'_, '_>) -> Vec<ExprId> {
     let mut found = Vec::new();
     for (kind, operand) in crate::race::suspends::suspensions(subject.events()) {
-        let is_wait = !matches!(kind, SuspendKind::Yield | SuspendKind::Exit);
+        let is_wait = kind != SuspendKind::Yield;
         let may = || super::verdict(subject.index, subject.function(), kind, operand).suspends != Answer::No;
         if is_wait && !found.contains(&operand) && may() {
             found.push(operand);

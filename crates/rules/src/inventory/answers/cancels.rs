@@ -122,7 +122,10 @@ fn left_running(subject: &Subject<'_, '_>) -> Vec<Evidence<Place>> {
         !waits_here && !is_cancelled_here && spawn.owner.kind != "group"
     });
     let told = |spawn: &racewalk_report::inventory::Spawn<Place>| {
-        let text = format!("{} ({}) goes on: {}", spawn.starts, spawn.kind, owner_text(spawn));
+        let text = match spawn.kind.as_str() {
+            "task" => format!("{} ({}) goes on: {}", spawn.starts, spawn.kind, owner_text(spawn)),
+            kind => format!("{} ({kind}) runs to its end: the cancellation does not get there", spawn.starts),
+        };
         Evidence { text, at: spawn.at }
     };
     outlives.map(told).collect()

@@ -6,7 +6,7 @@ use crate::inventory::calls::sites;
 use crate::looping::blocking_call::{blocker_name, reason};
 use racewalk_ir::ExprId;
 use racewalk_link::{Route, Sink, SinkKind, Trouble};
-use racewalk_report::inventory::Evidence;
+use racewalk_report::inventory::{Evidence, Runs};
 
 /// Helpers between the function and what blocks.
 const FARTHEST: u16 = 6;
@@ -31,7 +31,7 @@ pub(super) fn reply(subject: &Subject<'_, '_>) -> Reply {
     if unknown > 0 {
         parts.push(format!("of what {} runs nothing is known", count(unknown, "call")));
     }
-    let is_beside = subject.index.shared.threads.contains(subject.function());
+    let is_beside = subject.index.runs(subject.function()) == Runs::Thread;
     let elsewhere = if is_beside { "; it runs in a thread, not on the loop" } else { "" };
     Reply { answer: format!("{}{elsewhere}", parts.join("; ")), evidence }
 }

@@ -14,8 +14,7 @@ use crate::finding::Place;
 use crate::rule::Question;
 use racewalk_ir::{Event, ExprId, FunctionId};
 use racewalk_link::FunctionRef;
-use racewalk_models::Runs;
-use racewalk_report::inventory::{Answer, Answered, Evidence, Examined, Spawn, Suspension};
+use racewalk_report::inventory::{Answer, Answered, Evidence, Examined, Runs, Spawn, Suspension};
 
 /// A function that is looked at, with what several questions ask of it.
 struct Subject<'a, 'p> {
@@ -97,16 +96,11 @@ pub(super) fn examine(
 /// Where the function runs.
 fn runs(index: &Index<'_>, ctx: &Context<'_>, id: FunctionId) -> &'static str {
     let function = ctx.function_ref(id);
-    let is_async = ctx.module.function(id).is_async;
-    let in_thread = index.shared.threads.contains(function);
-    match ctx.program.entry_runs(function).map(|(_, runs)| runs) {
-        Some(Runs::Thread) => "in a thread beside the event loop",
-        Some(Runs::Alone) => "without an event loop",
-        Some(Runs::Loop | Runs::Dropped) => "on the event loop",
-        None if is_async => "on the event loop",
-        None if in_thread => "in a thread beside the event loop",
-        None if index.concurrent.contains(&function) => "on the event loop, called by coroutines",
-        None => "in whatever thread calls it",
+    match index.runs(function) {
+        Runs::Loop => "on the event loop",
+        Runs::Thread => "in a thread beside the event loop",
+        Runs::Both => "on the event loop, and in threads beside it",
+        Runs::Caller => "in whatever thread calls it",
     }
 }
 
@@ -120,13 +114,21 @@ const fn be(number: usize) -> &'static str {
     if number == 1 { "is" } else { "are" }
 }
 
+/// `none of 2 tasks is`, `1 of 2 tasks is`, `2 of 2 tasks are`.
+fn part_of(number: usize, total: usize, noun: &str) -> String {
+    let some = if number == 0 { "none".to_owned() } else { number.to_string() };
+    format!("{some} of {} {}", count(total, noun), be(number.max(1)))
+}
+
 /// Who keeps what was started, in words.
 fn owner_text(spawn: &Spawn<Place>) -> String {
     match spawn.owner.kind.as_str() {
         "nobody" => "nobody keeps it".to_owned(),
         "group" => format!("the group {} owns it", spawn.owner.name),
+        "loop" => format!("the loop {} runs it", spawn.owner.name),
         "argument" => format!("{} is given it", spawn.owner.name),
         "caller" => "the caller gets it".to_owned(),
+        "call" => format!("{} waits for it", spawn.owner.name),
         _ => format!("{} keeps it", spawn.owner.name),
     }
 }
