@@ -36,7 +36,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn nothing_that_a_file_contains_is_an_error() {
-    let notebook = r#"{"cells": [{"cell_type": "code", "source": ["x = []\n", "async def f():\n", "    x.append(await g())\n"]}], "nbformat": 4, "metadata": {}}"#;
+    let notebook = r#"{"cells": [{"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [], "source": ["x = []\n", "async def f():\n", "    x.append(await g())\n"]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}"#;
     let files = [
         ("broken.py", "async def f(:\n    await\nclass C(\n"),
         ("empty.py", ""),
@@ -54,6 +54,7 @@ fn nothing_that_a_file_contains_is_an_error() {
     ];
     let options = tree("odd", &files);
     let found = Engine::default().inventory(&options, true).expect("there is an inventory");
+    assert!(found.summary.skipped.iter().any(|skipped| skipped.path == "not_a_book.ipynb"));
     let cell = found.facts.suspensions.iter().find(|point| point.at.path == "book.ipynb").expect("the cell awaits");
     assert_eq!((cell.at.cell, cell.at.line), (Some(1), 3));
     assert!(found.facts.shared.iter().any(|object| object.name == "lines.x"), "{:?}", found.facts.shared);

@@ -25,10 +25,11 @@ use locks::Home;
 use racewalk_ir::FunctionId;
 use racewalk_link::{ClassRef, FileId, FunctionRef, How, Program, Variable};
 use racewalk_models::Runs as RunsWhere;
-use racewalk_report::inventory::{Facts, FileFigures, Runs};
+use racewalk_report::inventory::{Does, Facts, FileFigures, Runs};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// What is asked for.
 pub struct Wanted {
@@ -70,6 +71,8 @@ pub(crate) struct Index<'p> {
     /// The module variables that keep instances of classes.
     pub keepers: FxHashMap<ClassRef, Vec<Root>>,
     accesses: BTreeMap<Root, Vec<Access>>,
+    /// What each function changes, once somebody asks.
+    changed: OnceLock<FxHashMap<FunctionRef, Vec<(Root, Does)>>>,
 }
 
 impl<'p> Index<'p> {
@@ -84,12 +87,32 @@ impl<'p> Index<'p> {
         let known_to_suspend = suspensions::known(program);
         let (on_loop, in_threads) = (on_loop(program), in_threads(program, shared));
         let keepers = objects::keepers(program);
-        Self { program, shared, known_to_suspend, on_loop, in_threads, keepers, accesses }
+        Self { program, shared, known_to_suspend, on_loop, in_threads, keepers, accesses, changed: OnceLock::new() }
     }
 
     /// Everybody who gets to a place.
     fn accesses_of(&self, root: Root) -> &[Access] {
         self.accesses.get(&root).map_or(&[], Vec::as_slice)
+    }
+
+    /// The shared objects that a function changes, or uses in a way that may change them.
+    fn changed_by(&self, function: FunctionRef) -> &[(Root, Does)] {
+        let changed = self.changed.get_or_init(|| {
+            let mut changed: FxHashMap<FunctionRef, Vec<(Root, Does)>> = FxHashMap::default();
+            let shared = self.accesses.iter();
+            for (root, accesses) in shared.filter(|(root, all)| objects::is_shared_object(self, **root, all)) {
+                let changes =
+                    |access: &&Access| access.does != Does::Reads && !accesses::is_initial(self.program, access);
+                for access in accesses.iter().filter(changes) {
+                    let roots = changed.entry(access.function).or_default();
+                    if roots.last().is_none_or(|(last, _)| last != root) {
+                        roots.push((*root, access.does));
+                    }
+                }
+            }
+            changed
+        });
+        changed.get(&function).map_or(&[], Vec::as_slice)
     }
 
     /// Where a function runs.
