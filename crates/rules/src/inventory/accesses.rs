@@ -204,8 +204,15 @@ pub(super) fn is_initial(program: &Program, access: &Access) -> bool {
                 || access.function == FunctionRef { file: class.file, id: body }
         }
         Root::Variable(variable) if variable.owner.id == FunctionId(0) => access.function == variable.owner,
-        Root::Variable(_) | Root::Param(..) => false,
+        Root::Variable(variable) => access.function == variable.owner && is_before_definitions(program, access),
+        Root::Param(..) => false,
     }
+}
+
+/// No function inside has come to be that could use the variable, too.
+fn is_before_definitions(program: &Program, access: &Access) -> bool {
+    let before = &program.function(access.function).events[..access.event];
+    !before.iter().any(|event| matches!(event, Event::Define(_)))
 }
 
 /// `made = Made(); made.value = 1`: control has not been given up since the function has made the object.

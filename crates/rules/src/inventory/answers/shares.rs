@@ -52,7 +52,11 @@ fn own(subject: &Subject<'_, '_>) -> BTreeMap<Root, Vec<Touch>> {
     let program = subject.ctx.program;
     let mut found: BTreeMap<Root, Vec<Touch>> = BTreeMap::new();
     for (root, accesses) in &subject.index.accesses {
-        let is_own = |access: &&Access| access.function == subject.function() && !is_initial(program, access);
+        // What a variable is before inner functions use it matters to the function that reads it afterwards.
+        let is_of_function = matches!(root, Root::Variable(variable) if variable.owner == subject.function());
+        let is_own = |access: &&Access| {
+            access.function == subject.function() && (is_of_function || !is_initial(program, access))
+        };
         let touches: Vec<Touch> = accesses.iter().filter(is_own).map(|access| access_told(subject, access)).collect();
         if !touches.is_empty() && objects::is_shared_object(subject.index, *root, accesses) {
             found.insert(*root, touches);
