@@ -4,7 +4,7 @@ use super::{Index, names};
 use crate::context::Context;
 use crate::finding::Place;
 use crate::race::cells::{Cells, Root};
-use racewalk_ir::{BindingId, BindingKind, CompKind, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
+use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
 use racewalk_link::{FunctionRef, Type, Variable};
 use racewalk_report::inventory::{End, Owner};
 use rustc_hash::FxHashSet;
@@ -91,13 +91,10 @@ impl Follower<'_, '_> {
 
     /// A display, comprehension or spread that the value is part of; or the call that it is spread into.
     fn around(&mut self, function: FunctionId, parent: ExprId, left: u32) {
-        match self.ctx.module.expr(parent) {
-            Expr::Call(..) => self.given(function, parent, left),
-            // What a generator expression makes is made when somebody goes through it.
-            Expr::Comp(CompKind::Lazy | CompKind::LazyAsync, _) | Expr::Spread(_) | Expr::Comp(..) => {
-                self.value(function, parent, left);
-            }
-            _ => self.value(function, parent, left),
+        if matches!(self.ctx.module.expr(parent), Expr::Call(..)) {
+            self.given(function, parent, left);
+        } else {
+            self.value(function, parent, left);
         }
     }
 

@@ -184,22 +184,6 @@ fn reached(
 /// The facts about what is wanted; their order is the caller's to settle. Figures are given for each file of the program.
 pub(crate) fn facts(program: &Program, shared: &Shared, wanted: &Wanted) -> (Facts<Place>, Vec<FileFigures>) {
     let index = Index::new(program, shared);
-    let mut by_file: BTreeMap<FileId, Vec<FunctionId>> = BTreeMap::new();
-    for function in &wanted.functions {
-        by_file.entry(function.file).or_default().push(function.id);
-    }
-    let by_file: Vec<(FileId, Vec<FunctionId>)> = by_file.into_iter().collect();
-    let mut files: Vec<(FileId, Facts<Place>, usize)> = by_file
-        .into_par_iter()
-        .map(|(file, mut functions)| {
-            functions.sort_unstable();
-            let ctx = Context::new(program, file, shared);
-            let calls = functions.iter().map(|id| calls::sites(&ctx, *id).len()).sum();
-            (file, in_file(&index, &ctx, wanted, &functions), calls)
-        })
-        .collect();
-    let shared_objects = shared_objects(&index, wanted);
-    let locks = all_locks(&index, wanted);
     let mut figures: Vec<FileFigures> = program.modules().iter().map(|_| FileFigures::default()).collect();
     let mut all = Facts {
         functions: Vec::new(),
@@ -209,25 +193,41 @@ pub(crate) fn facts(program: &Program, shared: &Shared, wanted: &Wanted) -> (Fac
         locks: Vec::new(),
         calls: Vec::new(),
     };
-    for (file, facts, calls) in &mut files {
+    for (file, mut facts, calls) in by_file(&index, wanted) {
         let figure = &mut figures[file.index()];
         figure.suspensions = facts.suspensions.len();
         figure.spawns = facts.spawns.len();
-        figure.calls = *calls;
+        figure.calls = calls;
         all.functions.append(&mut facts.functions);
         all.suspensions.append(&mut facts.suspensions);
         all.spawns.append(&mut facts.spawns);
         all.calls.append(&mut facts.calls);
     }
-    for (file, object) in shared_objects {
+    for (file, object) in shared_objects(&index, wanted) {
         figures[file.index()].shared += 1;
         all.shared.push(object);
     }
-    for (file, lock) in locks {
+    for (file, lock) in all_locks(&index, wanted) {
         figures[file.index()].locks += 1;
         all.locks.push(lock);
     }
     (all, figures)
+}
+
+/// What the wanted functions of each file do, and how many calls there are in them.
+fn by_file(index: &Index<'_>, wanted: &Wanted) -> Vec<(FileId, Facts<Place>, usize)> {
+    let mut by_file: BTreeMap<FileId, Vec<FunctionId>> = BTreeMap::new();
+    for function in &wanted.functions {
+        by_file.entry(function.file).or_default().push(function.id);
+    }
+    let by_file: Vec<(FileId, Vec<FunctionId>)> = by_file.into_iter().collect();
+    let facts = |(file, mut functions): (FileId, Vec<FunctionId>)| {
+        functions.sort_unstable();
+        let ctx = Context::new(index.program, file, index.shared);
+        let calls = functions.iter().map(|id| calls::sites(&ctx, *id).len()).sum();
+        (file, in_file(index, &ctx, wanted, &functions), calls)
+    };
+    by_file.into_par_iter().map(facts).collect()
 }
 
 fn in_file(index: &Index<'_>, ctx: &Context<'_>, wanted: &Wanted, functions: &[FunctionId]) -> Facts<Place> {
