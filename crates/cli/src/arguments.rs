@@ -23,6 +23,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check files and directories; `racewalk PATH` does the same
     Check(CheckArguments),
+    /// List what code shares, waits for, starts, locks and calls; for a function, answer the five questions
+    Inventory(InventoryArguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule, or a runtime message by the rules whose defects cause it
@@ -169,6 +171,43 @@ pub(crate) struct CheckArguments {
     pub(crate) no_baseline: bool,
 }
 
+/// `inventory`.
+#[derive(Args, Debug)]
+pub(crate) struct InventoryArguments {
+    /// Files and directories, or functions, classes and modules by name: `Class.method`, `package.module.function`;
+    /// with names, only what they stand for is listed [default: .]
+    #[arg(value_name = "PATH|SYMBOL")]
+    pub(crate) targets: Vec<PathBuf>,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output_format: InventoryFormat,
+
+    /// List suspension points and calls of files and directories, too
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// With findings that are merely possible, and of rules that are off by default
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// As `check` takes it
+    #[arg(long)]
+    pub(crate) isolated: bool,
+
+    /// As `check` takes it
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 /// `rules`.
 #[derive(Args, Debug)]
 pub(crate) struct RulesArguments {
@@ -200,6 +239,18 @@ pub(crate) enum Format {
     /// Annotations of GitHub Actions
     Github,
     /// Markdown, with diagrams of interleavings
+    Markdown,
+}
+
+/// Formats of an inventory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InventoryFormat {
+    /// To read on a terminal
+    #[default]
+    Text,
+    /// One object, for programs
+    Json,
+    /// Markdown, for reviews and assistants
     Markdown,
 }
 

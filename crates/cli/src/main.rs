@@ -5,6 +5,7 @@ mod baseline;
 mod check;
 mod debug;
 mod explain;
+mod inventory;
 mod output;
 mod progress;
 mod rules;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         None => check::run(&cli.check),
         Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Inventory(arguments)) => inventory::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Baseline(command)) => baseline::run(&command),

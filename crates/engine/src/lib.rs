@@ -4,6 +4,7 @@ mod baseline;
 mod explain;
 mod fingerprint;
 mod installed;
+mod inventory;
 mod lower;
 mod measure;
 mod models;
@@ -205,14 +206,19 @@ impl Engine {
         let selection = Selection::new(&self.rules, options, &project.config);
         let check = present::Check { disk, project, selection: &selection, vocabulary, options };
         let rules = selection.to_run();
-        (self.on_stage)(Stage::Judging(rules.len()));
+        self.enter(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&linked.program, &rules);
-        (self.on_stage)(Stage::Reporting);
+        self.enter(Stage::Reporting);
         let outcome = check.outcome(&linked.program, &linked.units, found, &linked.skipped);
         if self.is_last {
             std::mem::forget(linked);
         }
         Ok(outcome)
+    }
+
+    /// Tells whoever watches that the next stage begins.
+    fn enter(&self, stage: Stage) {
+        (self.on_stage)(stage);
     }
 
     /// The files, and the names that may be used of rules.
@@ -221,14 +227,14 @@ impl Engine {
         for name in options.select.iter().chain(&options.ignore) {
             vocabulary.check(name).map_err(Failure)?;
         }
-        (self.on_stage)(Stage::Discovering);
+        self.enter(Stage::Discovering);
         let project = discover(disk, &options.discovery(), &vocabulary)?;
         Ok((vocabulary, project))
     }
 
     /// The files as one program. What is read of installed packages joins the project's files.
     fn linked(&self, disk: &Disk, options: &Options, project: &mut Project) -> Result<Linked, Failure> {
-        (self.on_stage)(Stage::Reading(project.files.len()));
+        self.enter(Stage::Reading(project.files.len()));
         let working = &options.working_directory;
         let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files);
         let extra = models::read(disk, &project.config.models, working)?;
@@ -237,7 +243,7 @@ impl Engine {
         units.extend(installed.units);
         modules.extend(installed.modules);
         let models = models::load(&extra, &modules)?;
-        (self.on_stage)(Stage::Linking);
+        self.enter(Stage::Linking);
         let files = || units.iter().map(|unit| &project.files[unit.file]);
         let settings = Settings { language_version: project.python_version, names: files().map(file_names).collect() };
         let reported = files().map(|file| file.reported).collect();

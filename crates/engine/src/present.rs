@@ -152,7 +152,7 @@ impl Check<'_> {
 
 impl Part {
     /// A line of the module as a line of the file, with the cell that it counts in.
-    fn line(&self, line: u32) -> (u32, Option<u32>) {
+    pub(crate) fn line(&self, line: u32) -> (u32, Option<u32>) {
         match self {
             Self::Whole => (line, None),
             Self::Block { fence_line, .. } => (line + fence_line, None),

@@ -59,7 +59,8 @@ fn closing(report: &Report) -> String {
     format!("{} in {files}: {kinds}.\n", count(report.findings.len(), "finding"))
 }
 
-fn count(number: usize, noun: &str) -> String {
+/// A number of things.
+pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -6,6 +6,7 @@ mod finding;
 mod frame;
 mod full;
 mod github;
+pub mod inventory;
 mod lanes;
 mod markdown;
 mod sarif;

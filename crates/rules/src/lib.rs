@@ -9,6 +9,7 @@ mod errors;
 mod fate;
 mod finding;
 mod homes;
+mod inventory;
 mod looping;
 mod paths;
 mod race;
@@ -20,10 +21,12 @@ mod threads;
 
 pub use context::Context;
 pub use finding::{Finding, Hop, Place, Step, Witness};
+pub use inventory::Wanted;
 pub use rule::{Question, Rule};
 
 use context::Shared;
 use racewalk_link::{FileId, Program};
+use racewalk_report::inventory::{Facts, FileFigures};
 use rayon::prelude::*;
 
 /// All rules, by question and name.
@@ -78,10 +81,31 @@ pub fn all() -> &'static [&'static Rule] {
 
 /// Runs these rules over the program's reported files. The order of the findings is the caller's to settle.
 pub fn run(program: &Program, rules: &[&'static Rule]) -> Vec<Finding> {
+    judge(program, &Shared::new(program), rules)
+}
+
+/// What an inventory of a program holds.
+pub struct Stock {
+    /// What the rules find, as [`run`] does.
+    pub findings: Vec<Finding>,
+    /// The facts, in no settled order.
+    pub facts: Facts<Place>,
+    /// How much there is in each file of the program.
+    pub figures: Vec<FileFigures>,
+}
+
+/// Runs these rules, and lists the facts that they rest on.
+pub fn take_stock(program: &Program, rules: &[&'static Rule], wanted: &Wanted) -> Stock {
     let shared = Shared::new(program);
+    let findings = judge(program, &shared, rules);
+    let (facts, figures) = inventory::facts(program, &shared, wanted);
+    Stock { findings, facts, figures }
+}
+
+fn judge(program: &Program, shared: &Shared, rules: &[&'static Rule]) -> Vec<Finding> {
     let reported: Vec<FileId> = program.files().filter(|file| program.reported[file.index()]).collect();
     let of_file = |file| {
-        let context = Context::new(program, file, &shared);
+        let context = Context::new(program, file, shared);
         let mut found = Vec::new();
         for rule in rules {
             (rule.check)(&context, &mut found);

@@ -1,6 +1,6 @@
 //! What limits it?
 
-mod deadlines;
+pub(crate) mod deadlines;
 pub(crate) mod no_timeout;
 pub(crate) mod permit_leak;
 mod sizes;

@@ -3,7 +3,7 @@
 pub(crate) mod async_generator_cleanup;
 mod cleanups;
 pub(crate) mod fail_fast_leak;
-mod gathered;
+pub(crate) mod gathered;
 pub(crate) mod ignored_context;
 pub(crate) mod orphaned_losers;
 pub(crate) mod swallowed_cancellation;

@@ -351,7 +351,7 @@ fn describe(
 }
 
 /// The library's own name for what blocks, or the code's.
-fn blocker_name(ctx: &Context<'_>, sink: &Sink) -> String {
+pub(crate) fn blocker_name(ctx: &Context<'_>, sink: &Sink) -> String {
     let known = sink.callee.members().iter().find_map(|member| match member {
         Type::External(_) | Type::ExternalMethod(..) | Type::ExternalInstance(..) => ctx.program.callee_name(*member),
         _ => None,
@@ -360,7 +360,8 @@ fn blocker_name(ctx: &Context<'_>, sink: &Sink) -> String {
     name.strip_prefix("builtins.").map_or(name.clone(), str::to_owned)
 }
 
-const fn reason(blocks: Blocks) -> &'static str {
+/// What such a call does to its thread.
+pub(crate) const fn reason(blocks: Blocks) -> &'static str {
     match blocks {
         Blocks::Sleep => "puts the thread to sleep",
         Blocks::Network => "waits for the network in the calling thread",

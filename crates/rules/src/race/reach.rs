@@ -54,6 +54,11 @@ impl Locks {
         self.holds.get(&function)
     }
 
+    /// No function takes anything.
+    pub fn is_empty(&self) -> bool {
+        self.holds.is_empty()
+    }
+
     /// The functions that take something themselves.
     pub fn holders(&self) -> impl Iterator<Item = FunctionRef> {
         let mut holders: Vec<FunctionRef> = self.holds.keys().copied().collect();

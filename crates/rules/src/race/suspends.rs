@@ -2,7 +2,7 @@
 //!
 //! An `await` of a coroutine that goes through in one step is no interleaving point: no other task runs there.
 
-use racewalk_ir::{Event, ExprId, SuspendKind};
+use racewalk_ir::{Event, ExprId, Stub, SuspendKind};
 use racewalk_link::{FunctionRef, Program, Site};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -13,16 +13,34 @@ pub(crate) struct Suspends {
 }
 
 /// What a suspension point waits for.
-enum Waits {
+pub(crate) enum Waits {
     /// Something outside the program, or something unknown: control may go to another task.
     Outside,
+    /// Nothing: the models say that the call never suspends.
+    Nothing,
     /// These functions of the program: control goes to another task when one of them gives it up.
     For(Vec<FunctionRef>),
 }
 
 impl Suspends {
-    /// A least fixpoint over the call graph, from the functions that wait for something outside the program.
+    /// The functions that may suspend as far as anybody knows.
     pub fn new(program: &Program) -> Self {
+        // Nothing is known of what an abstract method's implementations do.
+        let is_open = |function: FunctionRef| program.function(function).stub != Stub::No;
+        Self::following(program, is_open, |_, _, _| true)
+    }
+
+    /// The functions that are known to: `is_known` tells of waits for something outside the program.
+    pub fn known(program: &Program, is_known: impl Fn(FunctionRef, SuspendKind, ExprId) -> bool) -> Self {
+        Self::following(program, |_| false, is_known)
+    }
+
+    /// A least fixpoint over the call graph, from the functions that wait for something outside the program.
+    fn following(
+        program: &Program,
+        is_open: impl Fn(FunctionRef) -> bool,
+        counts: impl Fn(FunctionRef, SuspendKind, ExprId) -> bool,
+    ) -> Self {
         let mut waiting: FxHashMap<FunctionRef, Vec<FunctionRef>> = FxHashMap::default();
         let mut open = Vec::new();
         for function in program.functions() {
@@ -30,11 +48,11 @@ impl Suspends {
             if !body.is_async || program.is_installed(function.file) {
                 continue;
             }
-            // Nothing is known of what an abstract method's implementations do.
-            let mut is_outside = body.stub != racewalk_ir::Stub::No;
+            let mut is_outside = is_open(function);
             for (kind, operand) in suspensions(&body.events) {
                 match waits(program, function, kind, operand) {
-                    Waits::Outside => is_outside = true,
+                    Waits::Outside => is_outside |= counts(function, kind, operand),
+                    Waits::Nothing => {}
                     Waits::For(targets) => targets.into_iter().for_each(|target| {
                         waiting.entry(target).or_default().push(function);
                     }),
@@ -62,25 +80,28 @@ impl Suspends {
     pub fn at(&self, program: &Program, function: FunctionRef, kind: SuspendKind, operand: ExprId) -> bool {
         match waits(program, function, kind, operand) {
             Waits::Outside => true,
+            Waits::Nothing => false,
             Waits::For(targets) => targets.into_iter().any(|target| self.contains(target)),
         }
     }
 }
 
-fn suspensions(events: &[Event]) -> impl Iterator<Item = (SuspendKind, ExprId)> + '_ {
+/// The suspension points among events.
+pub(crate) fn suspensions(events: &[Event]) -> impl Iterator<Item = (SuspendKind, ExprId)> + '_ {
     events.iter().filter_map(|event| match *event {
         Event::Suspend(kind, operand) => Some((kind, operand)),
         _ => None,
     })
 }
 
-fn waits(program: &Program, function: FunctionRef, kind: SuspendKind, operand: ExprId) -> Waits {
+/// What a suspension point waits for.
+pub(crate) fn waits(program: &Program, function: FunctionRef, kind: SuspendKind, operand: ExprId) -> Waits {
     if kind == SuspendKind::Yield {
         return Waits::Outside;
     }
     let site = program.site(function, operand);
     if site.is_some_and(|site| is_known_to_go_through(program, site)) {
-        return Waits::For(Vec::new());
+        return Waits::Nothing;
     }
     let runs = program.edges_at(function, operand).iter().map(|edge| edge.target);
     let targets: Vec<FunctionRef> = runs.filter(|target| program.function(*target).is_async).collect();

@@ -29,7 +29,7 @@ use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
 use crate::rule::Rule;
 use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
-use racewalk_link::{ClassRef, FunctionRef, Type, Variable};
+use racewalk_link::{ClassRef, FunctionRef, Program, Type, Variable};
 use racewalk_report::Confidence;
 
 /// What the lock that is taken is called there.
@@ -217,7 +217,7 @@ fn is_constructor(ctx: &Context<'_>, function: FunctionRef) -> bool {
 }
 
 /// Why executions of the function may overlap that meet at the cell.
-fn overlap_at(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> Option<Overlap> {
+pub(crate) fn overlap_at(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -> Option<Overlap> {
     let overlaps = &ctx.shared.race.overlaps;
     let is_of_one = match (cell.root, cell.owner) {
         (Root::Field(class, _), Owner::Receiver) => !is_lasting(ctx, function, class),
@@ -408,16 +408,24 @@ fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> b
 
 /// A decorator's wrapper calls the function while it holds a lock.
 fn is_locked_by_decorator(ctx: &Context<'_>, function: FunctionRef) -> bool {
-    crate::race::overlap::wrappers(ctx.program, function).into_iter().any(|wrapper| {
-        let module = ctx.program.module(wrapper.file);
+    let locks = &ctx.shared.race.locks;
+    wrapped_calls(ctx.program, function).iter().any(|(wrapper, call)| locks.is_held_at(ctx.program, *wrapper, *call))
+}
+
+/// Where the wrappers that its decorators put around a function call it.
+pub(crate) fn wrapped_calls(program: &Program, function: FunctionRef) -> Vec<(FunctionRef, ExprId)> {
+    let mut found = Vec::new();
+    for wrapper in crate::race::overlap::wrappers(program, function) {
+        let module = program.module(wrapper.file);
         let decorator = module.function(wrapper.id).parent.map(|id| module.function(id));
         let wrapped = decorator.and_then(|decorator| decorator.params.first()).map(|param| param.name);
-        let calls = ctx.program.sites(wrapper).iter().filter(|site| match module.expr(site.call) {
+        let calls = program.sites(wrapper).iter().filter(|site| match module.expr(site.call) {
             Expr::Call(callee, _) => matches!(module.expr(callee), Expr::Name(name, _) if Some(name) == wrapped),
             _ => false,
         });
-        calls.into_iter().any(|site| ctx.shared.race.locks.is_held_at(ctx.program, wrapper, site.call))
-    })
+        found.extend(calls.map(|site| (wrapper, site.call)));
+    }
+    found
 }
 
 /// The findings of one kind of conflict.
