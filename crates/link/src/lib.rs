@@ -35,7 +35,7 @@ pub use variables::Variable;
 
 use imports::ModuleNames;
 use known::Known;
-use racewalk_ir::{Event, ExprId, Function, FunctionId, Module, Name, SymbolId};
+use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, Function, FunctionId, Module, Name, SymbolId};
 use racewalk_models::Models;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -191,7 +191,24 @@ fn returned(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function) -> T
     if function.return_values.is_empty() {
         return Type::None;
     }
-    Type::union(function.return_values.iter().map(|value| evaluator.eval(id, *value)))
+    Type::union(function.return_values.iter().map(|value| given_back(evaluator, id, function, *value)))
+}
+
+/// What a return statement gives. A method that returns its receiver gives what it is called on, which may be an instance of a
+/// class that inherits the method.
+fn given_back(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function, value: ExprId) -> Type {
+    let module = evaluator.module;
+    let given = evaluator.eval(id, value);
+    let is_receiver = match module.expr(value) {
+        Expr::Name(_, Defs::One(binding)) => module.bindings[binding.index()].kind == BindingKind::Param(0),
+        _ => false,
+    };
+    match given {
+        Type::Instance(..) if is_receiver && function.class.is_some() && !evaluator.is_of_class(FunctionRef { file: evaluator.file, id }) => {
+            Type::Parameter(Name::new("Self"), given.interned())
+        }
+        _ => given,
+    }
 }
 
 /// A plain function that is declared to give an awaitable, and gives the async functions themselves.

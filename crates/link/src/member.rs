@@ -223,8 +223,20 @@ impl Evaluator<'_> {
 
     fn instance_is_no_awaitable(&self, class: ClassRef) -> Answer {
         let slots = &self.linked.slots[class.file.index()].classes[class.id.index()];
+        if self.awaitable_base(class).is_some() {
+            return Answer::Yes;
+        }
         let answers_anything = slots.members.get(Name::new("__getattr__")).is_some();
         if slots.has_unknown_base || answers_anything { Answer::Unknown(Why::Library) } else { Answer::No }
+    }
+
+    /// The library's class from which this one inherits that it can be awaited: `class Reply(asyncio.Future)`.
+    fn awaitable_base(&self, class: ClassRef) -> Option<Name> {
+        let slots = &self.linked.slots[class.file.index()].classes[class.id.index()];
+        slots.lineage.iter().find_map(|(base, _)| match base {
+            Type::External(path) => self.linked.models.inherited(*path, |class| class.awaits_to.as_ref()).and(Some(*path)),
+            _ => None,
+        })
     }
 
     /// What awaiting a value gives.
@@ -241,6 +253,7 @@ impl Evaluator<'_> {
                     None => Type::Unknown(Why::Library),
                 }
             }
+            Type::Instance(class, _) if self.awaitable_base(class).is_some() => Type::DYNAMIC,
             Type::Instance(..) => {
                 let awaiter = self.member(value, Name::new("__await__"));
                 match self.result(awaiter, None) {
