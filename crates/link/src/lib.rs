@@ -204,7 +204,11 @@ fn given_back(evaluator: &Evaluator<'_>, id: FunctionId, function: &Function, va
         _ => false,
     };
     match given {
-        Type::Instance(..) if is_receiver && function.class.is_some() && !evaluator.is_of_class(FunctionRef { file: evaluator.file, id }) => {
+        Type::Instance(..)
+            if is_receiver
+                && function.class.is_some()
+                && !evaluator.is_of_class(FunctionRef { file: evaluator.file, id }) =>
+        {
             Type::Parameter(Name::new("Self"), given.interned())
         }
         _ => given,

@@ -234,7 +234,9 @@ impl Evaluator<'_> {
     fn awaitable_base(&self, class: ClassRef) -> Option<Name> {
         let slots = &self.linked.slots[class.file.index()].classes[class.id.index()];
         slots.lineage.iter().find_map(|(base, _)| match base {
-            Type::External(path) => self.linked.models.inherited(*path, |class| class.awaits_to.as_ref()).and(Some(*path)),
+            Type::External(path) => {
+                self.linked.models.inherited(*path, |class| class.awaits_to.as_ref()).and(Some(*path))
+            }
             _ => None,
         })
     }

@@ -11,6 +11,7 @@ mod finding;
 mod homes;
 mod inventory;
 mod looping;
+mod outside;
 mod paths;
 mod race;
 mod rule;

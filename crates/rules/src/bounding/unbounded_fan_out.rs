@@ -100,6 +100,7 @@ use crate::bounding::sizes::{Size, is_measured, size};
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::looping::is_side_module;
+use crate::outside::leads_outside;
 use crate::paths::scopes;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, Name, Role, SuspendKind};
@@ -288,7 +289,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> Option<Fi
         return None;
     }
     let confidence = match size {
-        _ if is_side_module(ctx.module.name.as_str()) => Confidence::Possible,
+        _ if is_side_module(ctx.module.name.as_str()) || !is_costly(ctx, function, fan_out) => Confidence::Possible,
         Size::Outside => Confidence::Likely,
         Size::Given | Size::Answered if !is_of_few(ctx, fan_out.source) && !takes_parts(ctx, fan_out) => {
             Confidence::Likely
@@ -296,6 +297,23 @@ fn judge(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> Option<Fi
         _ => Confidence::Possible,
     };
     Some(finding(ctx, function, fan_out, size, confidence))
+}
+
+/// Each one is known to use something of which there is only so much, the network, a database, a process, or is likely to.
+fn is_costly(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> bool {
+    const DEEPEST: u32 = 5;
+    let this = ctx.function_ref(function);
+    let call = fan_out.made.unwrap_or(fan_out.call);
+    let is_served = || ctx.program.summaries.reached_from.contains_key(&this);
+    leads_outside(ctx.program, this, call, DEEPEST) || is_asked_itself(ctx, fan_out, call) && is_served()
+}
+
+/// Each element is an object that is asked: records that load what belongs to them.
+fn is_asked_itself(ctx: &Context<'_>, fan_out: &FanOut, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let Expr::Attr(element, _) = ctx.module.expr(callee) else { return false };
+    let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(element) else { return false };
+    ctx.module.bindings[binding.index()].kind == BindingKind::Element(fan_out.source)
 }
 
 /// Each element is itself what is called: handlers, callbacks, jobs that the caller made.

@@ -193,7 +193,8 @@ fn left_open(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> Option<
         "the loop is left and the generator `{callee}()` is not closed: what it holds is given back at nobody's time"
     );
     let mut finding = Finding::new(&RULE, ctx.place(source), ctx.symbol(function), message)
-        .confidence(if is_side_module(ctx.module.name.as_str()) { Confidence::Possible } else { Confidence::Likely })
+        // The last reference goes with the loop, and the loop's hook ends the generator soon after: mostly soon enough.
+        .confidence(Confidence::Possible)
         .help(format!("`async with contextlib.aclosing({callee}(…)) as items:` around the loop over `items`"))
         .related(held, "held while the generator is suspended")
         .shape(callee.clone());

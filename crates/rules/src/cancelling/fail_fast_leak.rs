@@ -389,8 +389,8 @@ fn finding(ctx: &Context<'_>, function: FunctionId, site: &Site, call: ExprId, e
     let confidence = match effect {
         _ if is_side_module(ctx.module.name.as_str()) => Confidence::Possible,
         Some(Effect::Outside(_)) => Confidence::Likely,
-        Some(Effect::Field(_)) => Confidence::Likely,
-        None => Confidence::Possible,
+        // What an object keeps for itself mostly stays right, whether the others succeed or not.
+        Some(Effect::Field(_)) | None => Confidence::Possible,
     };
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(confidence)

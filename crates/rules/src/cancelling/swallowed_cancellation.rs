@@ -105,8 +105,11 @@ use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::looping::is_test_module;
 use crate::paths::{Guarded, Paths, Step, catches, scopes, suppresses};
+use crate::race::suspends::put_into;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, Literal, Role, ScopeKind, SuspendKind};
+use racewalk_ir::{
+    BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Role, ScopeKind, SuspendKind,
+};
 use racewalk_link::{FunctionRef, How, Program, Type};
 use racewalk_report::{Confidence, Severity};
 
@@ -171,7 +174,7 @@ fn traps(ctx: &Context<'_>, function: FunctionId) -> Vec<Trap> {
     let mut found = Vec::new();
     for (start, guarded) in Guarded::all(events) {
         let body = (start + 1, guarded.body_end);
-        if !waits(&events[body.0..body.1]) {
+        if !waits(ctx, function, &events[body.0..body.1]) {
             continue;
         }
         found.extend(handler(ctx, function, &guarded, body));
@@ -179,7 +182,7 @@ fn traps(ctx: &Context<'_>, function: FunctionId) -> Vec<Trap> {
     }
     for (start, end, context) in scopes(events) {
         let is_plain = matches!(events[start], Event::Enter(ScopeKind::Plain, _));
-        if is_plain && waits(&events[start..end]) && suppresses(ctx, function, context).cancellation {
+        if is_plain && waits(ctx, function, &events[start..end]) && suppresses(ctx, function, context).cancellation {
             let (guarded, dealing) = ((start + 1, end), (end, end + 1));
             found.push(Trap { guarded, dealing, from: end, place: Some(context), how: Taken::Suppressed });
         }
@@ -188,9 +191,13 @@ fn traps(ctx: &Context<'_>, function: FunctionId) -> Vec<Trap> {
 }
 
 /// A task that waits there can be cancelled there.
-fn waits(events: &[Event]) -> bool {
-    let can_be_cancelled = |event: &Event| matches!(event, Event::Suspend(kind, _) if *kind != SuspendKind::Yield);
-    events.iter().any(can_be_cancelled)
+fn waits(ctx: &Context<'_>, function: FunctionId, events: &[Event]) -> bool {
+    let this = ctx.function_ref(function);
+    events.iter().any(|event| match *event {
+        Event::Suspend(SuspendKind::Yield, _) => false,
+        Event::Suspend(kind, operand) => ctx.shared.race.suspends.at(ctx.program, this, kind, operand),
+        _ => false,
+    })
 }
 
 /// The first handler that takes a cancellation.
@@ -394,7 +401,8 @@ fn is_noted(ctx: &Context<'_>, function: FunctionId, read: ExprId) -> bool {
     is_language || ctx.program.model_at(site).is_some_and(|model| model.records) || by_name()
 }
 
-/// All that the guarded code waits for was started elsewhere: whose cancellation arrives, nobody can tell.
+/// All that the guarded code waits for was started elsewhere, or is a callback that somebody handed in: whose cancellation
+/// arrives, nobody can tell. Putting into a queue mostly waits for nothing.
 fn waits_for_handles(ctx: &Context<'_>, function: FunctionId, trap: &Trap) -> bool {
     let events = &ctx.module.function(function).events[trap.guarded.0..trap.guarded.1];
     events.iter().all(|event| match *event {
@@ -404,14 +412,30 @@ fn waits_for_handles(ctx: &Context<'_>, function: FunctionId, trap: &Trap) -> bo
     })
 }
 
+/// What is called is a parameter, of this function or one around it, or what such a one holds.
+fn is_handed_in(ctx: &Context<'_>, callee: ExprId) -> bool {
+    let Expr::Name(name, defs) = ctx.module.expr(callee) else { return false };
+    let is_param = |binding: &BindingId| {
+        matches!(ctx.module.bindings[binding.index()].kind, BindingKind::Param(_) | BindingKind::Element(_))
+    };
+    match defs {
+        Defs::Outer => ctx.functions().any(|id| {
+            let body = ctx.module.function(id);
+            body.kind == FunctionKind::Function && body.params.iter().any(|param| param.name == name)
+        }),
+        _ => ctx.module.defs(&defs).iter().any(is_param),
+    }
+}
+
 fn is_handle(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> bool {
     match ctx.module.expr(operand) {
-        Expr::Call(..) => {
-            let joins = ctx
-                .program
-                .site(ctx.function_ref(function), operand)
-                .and_then(|site| ctx.program.model_at(site))
-                .is_some_and(|model| model.joins.is_some());
+        Expr::Call(callee, _) => {
+            let this = ctx.function_ref(function);
+            let Some(site) = ctx.program.site(this, operand) else { return false };
+            if put_into(ctx.program, this, site).is_some() || is_handed_in(ctx, callee) {
+                return true;
+            }
+            let joins = ctx.program.model_at(site).is_some_and(|model| model.joins.is_some());
             joins && ctx.evaluator.args(operand).iter().all(|arg| !matches!(ctx.module.expr(arg.value), Expr::Call(..)))
         }
         Expr::Name(..) | Expr::Attr(..) | Expr::Subscript(..) => true,

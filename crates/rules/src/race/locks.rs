@@ -143,6 +143,31 @@ fn semaphore(cells: &Cells<'_, '_>, value: ExprId) -> Guard {
 
 /// The number of permits that a semaphore is made with, where it is written down; more than one when it is computed.
 pub(crate) fn permits(cells: &Cells<'_, '_>, cell: Cell) -> Option<i32> {
+    match made_with(cells, cell, "value")? {
+        Given::Nothing => Some(1),
+        Given::Number(permits) => Some(permits),
+        Given::Computed => None,
+    }
+}
+
+/// The queue is made with a limit: putting something into it may wait. None when nobody sees it made.
+pub(crate) fn has_limit(cells: &Cells<'_, '_>, cell: Cell) -> Option<bool> {
+    Some(match made_with(cells, cell, "maxsize")? {
+        Given::Number(limit) => limit > 0,
+        Given::Computed => true,
+        Given::Nothing => false,
+    })
+}
+
+/// What the call that makes an object is given first.
+enum Given {
+    Nothing,
+    Number(i32),
+    Computed,
+}
+
+/// The first argument, or the one of this name, of the call that makes what is kept there.
+fn made_with(cells: &Cells<'_, '_>, cell: Cell, name: &str) -> Option<Given> {
     let program = cells.program;
     let (file, value) = match cell.root {
         Root::Field(class, name) => {
@@ -160,13 +185,13 @@ pub(crate) fn permits(cells: &Cells<'_, '_>, cell: Cell) -> Option<i32> {
     let Expr::Call(_, args) = module.expr(value) else { return None };
     let args = module.args(args);
     let given = args.iter().find(|arg| {
-        arg.kind == ArgKind::Positional || matches!(arg.kind, ArgKind::Named(name) if name.as_str() == "value")
+        arg.kind == ArgKind::Positional || matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name)
     });
-    match given.map(|arg| module.expr(arg.value)) {
-        None => Some(1),
-        Some(Expr::Literal(Literal::Int(permits))) => Some(permits),
-        Some(_) => None,
-    }
+    Some(match given.map(|arg| module.expr(arg.value)) {
+        None => Given::Nothing,
+        Some(Expr::Literal(Literal::Int(number))) => Given::Number(number),
+        Some(_) => Given::Computed,
+    })
 }
 
 fn value_of(kind: BindingKind) -> Option<ExprId> {

@@ -2,8 +2,12 @@
 //!
 //! An `await` of a coroutine that goes through in one step is no interleaving point: no other task runs there.
 
-use racewalk_ir::{Event, ExprId, Stub, SuspendKind};
-use racewalk_link::{FunctionRef, Program, Site};
+use super::cells::Cells;
+use super::locks::has_limit;
+use super::mutators::last_name;
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Stub, SuspendKind};
+use racewalk_link::{FileId, FunctionRef, Program, Site, Type};
+use racewalk_models::ClassKind;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The coroutine functions of a program that may suspend.
@@ -100,7 +104,7 @@ pub(crate) fn waits(program: &Program, function: FunctionRef, kind: SuspendKind,
         return Waits::Outside;
     }
     let site = program.site(function, operand);
-    if site.is_some_and(|site| is_known_to_go_through(program, site)) {
+    if site.is_some_and(|site| is_known_to_go_through(program, site) || has_always_room(program, function, site)) {
         return Waits::Nothing;
     }
     let runs = program.edges_at(function, operand).iter().map(|edge| edge.target);
@@ -112,6 +116,41 @@ pub(crate) fn waits(program: &Program, function: FunctionRef, kind: SuspendKind,
         return Waits::Outside;
     }
     Waits::For(targets)
+}
+
+/// Something is put into a queue that is not known to have a limit: by default they have none, and then nobody waits.
+fn has_always_room(program: &Program, function: FunctionRef, site: &Site) -> bool {
+    let Some(queue) = put_into(program, function, site) else { return false };
+    let evaluator = program.evaluator(function.file);
+    let cells = Cells { program, evaluator: &evaluator, function };
+    let limit = cells.of(queue).and_then(|cell| has_limit(&cells, cell));
+    !limit.unwrap_or_else(|| makes_limited_queue(program, function.file))
+}
+
+/// Some code of the file makes a queue with a limit.
+fn makes_limited_queue(program: &Program, file: FileId) -> bool {
+    let module = program.module(file);
+    let functions = (0..module.functions.len() as u32).map(|id| FunctionRef { file, id: FunctionId(id) });
+    let mut sites = functions.flat_map(|function| program.sites(function));
+    sites.any(|site| {
+        let is_queue = matches!(site.callee, Type::External(path)
+            if program.models().kind(path) == Some(ClassKind::AsyncQueue));
+        is_queue && matches!(module.expr(site.call), Expr::Call(_, args) if !module.args(args).is_empty())
+    })
+}
+
+/// The queue of `queue.put(item)`.
+pub(crate) fn put_into(program: &Program, function: FunctionRef, site: &Site) -> Option<ExprId> {
+    let module = program.module(function.file);
+    let Expr::Call(callee, _) = module.expr(site.call) else { return None };
+    let Expr::Attr(queue, method) = module.expr(callee) else { return None };
+    let is_called_so = || last_name(module, queue).is_some_and(|name| name.as_str().ends_with("queue"));
+    let is_queue = match site.callee {
+        Type::ExternalMethod(class, ..) => program.models().kind(class) == Some(ClassKind::AsyncQueue),
+        Type::Unknown(_) => is_called_so(),
+        _ => false,
+    };
+    (is_queue && method.as_str() == "put").then_some(queue)
 }
 
 /// The models say that the call never suspends.

@@ -63,7 +63,11 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
             && conflict.cell.key.is_none()
             && begins_or_ends(ctx, function);
         let is_weak = is_once
-            || !is_strong(ctx, this, conflict.cell, overlap)
+            || !(is_strong(ctx, this, conflict.cell, overlap) || waits_for_lock(ctx, function, conflict))
+            || overlap.evidence == Evidence::ForTasks
+                && conflict.kind == Kind::Stampede
+                && !matches!(conflict.cell.root, Root::Param(..))
+                && !waits_for_lock(ctx, function, conflict)
             || has_own_key(ctx, this, conflict.cell, overlap)
             || conflict.cell.owner == Owner::Receiver && is_own_object(ctx, this, overlap);
         let confidence = if is_weak { Confidence::Possible } else { Confidence::Likely };
@@ -81,9 +85,17 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
         let confidence = if is_closure { Confidence::Likely } else { Confidence::Possible };
         return Some(Overlapping { evidence: Some(Evidence::Beside(start.0, start.1)), confidence });
     }
-    let confidence =
-        if is_keyed_by_callers(ctx, function, conflict) { Confidence::Likely } else { Confidence::Possible };
+    let is_expected = is_keyed_by_callers(ctx, function, conflict) && waits_for_lock(ctx, function, conflict);
+    let confidence = if is_expected { Confidence::Likely } else { Confidence::Possible };
     Some(Overlapping { evidence: None, confidence })
+}
+
+/// What is waited for between is a lock: the function expects company, and does not look again once it is in.
+fn waits_for_lock(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> bool {
+    let cells = Cells { program: ctx.program, evaluator: &ctx.evaluator, function: ctx.function_ref(function) };
+    ctx.module.function(function).events.iter().any(|event| {
+        matches!(*event, Event::Enter(_, context) if context == conflict.suspend && guard(&cells, context).is_some())
+    })
 }
 
 /// The function itself takes a lock.
@@ -107,9 +119,9 @@ fn is_strong(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Over
     let is_near = match overlap.evidence {
         Evidence::Served(_) => overlap.distance <= FROM_HANDLER,
         Evidence::Spawned(..) => overlap.distance <= FROM_START,
-        Evidence::Beside(..) | Evidence::ForTasks => {
-            matches!(cell.root, Root::Param(..)) || is_locked_elsewhere(ctx, cell)
-        }
+        Evidence::Beside(..) => matches!(cell.root, Root::Param(..)) || is_locked_elsewhere(ctx, cell),
+        // That a class owns a lock says little of state that the lock does not guard.
+        Evidence::ForTasks => return matches!(cell.root, Root::Param(..)) || is_locked_elsewhere(ctx, cell),
     };
     is_near || uses_lock(ctx, function) || is_lasting_owner(ctx, function)
 }

@@ -301,6 +301,8 @@ fn is_param(module: &Module, expr: ExprId, param: BindingId) -> bool {
 /// The expression by which an event changes an object.
 fn changed(module: &Module, event: Event, is_it: &dyn Fn(ExprId) -> bool) -> Option<ExprId> {
     match event {
+        // The same entry in every call changes nothing for the next one.
+        Event::WritePlace(target, Some(value)) if is_same_entry(module, target, value) => None,
         Event::WritePlace(target, _) => match module.expr(target) {
             Expr::Attr(base, _) | Expr::Subscript(base, _) => is_it(innermost(module, base)).then_some(target),
             _ => None,
@@ -312,12 +314,18 @@ fn changed(module: &Module, event: Event, is_it: &dyn Fn(ExprId) -> bool) -> Opt
             let Expr::Attr(receiver, method) = module.expr(callee) else { return None };
             let is_change = matches!(
                 touch(method.as_str(), module.args(args).len()),
-                Some(Touch::Inserts | Touch::InsertsOnce | Touch::Takes | Touch::Drops | Touch::Replaces)
+                Some(Touch::Inserts | Touch::InsertsOnce | Touch::Replaces)
             );
             (is_change && is_it(innermost(module, receiver))).then_some(call)
         }
         _ => None,
     }
+}
+
+/// `params["method"] = "watch"`: a constant under a constant key.
+fn is_same_entry(module: &Module, target: ExprId, value: ExprId) -> bool {
+    let is_constant = |expr: ExprId| matches!(module.expr(expr), Expr::Literal(_));
+    matches!(module.expr(target), Expr::Subscript(_, key) if is_constant(key)) && is_constant(value)
 }
 
 /// The object that an element or member of an element belongs to.

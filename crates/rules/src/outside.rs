@@ -1,0 +1,36 @@
+//! What leads outside the program: to the network, a database, another process.
+
+use racewalk_ir::ExprId;
+use racewalk_link::{FunctionRef, How, Program, Site};
+use racewalk_models::Blocks;
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
+
+/// The call uses something outside the program, itself or by what it runs up to this many calls further.
+pub(crate) fn leads_outside(program: &Program, function: FunctionRef, call: ExprId, farthest: u32) -> bool {
+    if program.site(function, call).is_some_and(|site| is_outside(program, site)) {
+        return true;
+    }
+    let mut seen: FxHashSet<FunctionRef> = FxHashSet::default();
+    let mut open: VecDeque<(FunctionRef, u32)> = VecDeque::new();
+    open.extend(program.edges_at(function, call).iter().map(|edge| (edge.target, 1)));
+    while let Some((function, distance)) = open.pop_front() {
+        if !seen.insert(function) {
+            continue;
+        }
+        if program.sites(function).iter().any(|site| is_outside(program, site)) {
+            return true;
+        }
+        if distance < farthest {
+            let runs = program.edges(function).iter().filter(|edge| !edge.is_override && edge.how != How::Later);
+            open.extend(runs.map(|edge| (edge.target, distance + 1)));
+        }
+    }
+    false
+}
+
+fn is_outside(program: &Program, site: &Site) -> bool {
+    program.models_at(site).any(|model| {
+        model.network || matches!(model.blocks, Some(Blocks::Network | Blocks::Database | Blocks::Process))
+    })
+}
