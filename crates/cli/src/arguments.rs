@@ -169,6 +169,10 @@ pub(crate) struct CheckArguments {
     /// Hold nothing back
     #[arg(long, conflicts_with = "baseline")]
     pub(crate) no_baseline: bool,
+
+    /// Report what the changes since this git revision have caused, in whatever file: commits, and what is not committed
+    #[arg(long, value_name = "REV", conflicts_with = "stdin_filename")]
+    pub(crate) changed_since: Option<String>,
 }
 
 /// `inventory`.

@@ -1,6 +1,7 @@
 //! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
 
 mod baseline;
+mod changed;
 mod explain;
 mod fingerprint;
 mod installed;
@@ -20,6 +21,7 @@ pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
+use lower::Kept;
 use racewalk_ir::Name;
 use racewalk_link::{FileNames, Program, Reach, Settings};
 use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
@@ -53,6 +55,8 @@ pub struct Options {
     pub ignore: Vec<String>,
     /// The findings that are known, and not reported.
     pub baseline: BaselineFile,
+    /// A revision of the git repository: only what has come since is reported.
+    pub changed_since: Option<String>,
 }
 
 impl Options {
@@ -68,6 +72,7 @@ impl Options {
             select: Vec::new(),
             ignore: Vec::new(),
             baseline: BaselineFile::default(),
+            changed_since: None,
         }
     }
 
@@ -187,7 +192,10 @@ impl Engine {
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
         let (vocabulary, mut project) = self.discovered(disk, options)?;
         let baseline = baseline::for_check(disk, options, &project.root)?;
-        let mut outcome = self.judged(disk, options, &vocabulary, &mut project)?;
+        let mut outcome = match &options.changed_since {
+            Some(revision) => self.judged_since(revision, disk, options, &vocabulary, project)?,
+            None => self.judged(disk, options, &vocabulary, &mut project)?,
+        };
         if let Some(baseline) = baseline {
             baseline::hold_back(&baseline, &mut outcome.report);
         }
@@ -203,17 +211,29 @@ impl Engine {
         project: &mut Project,
     ) -> Result<Outcome, Failure> {
         let linked = self.linked(disk, options, project)?;
+        let outcome = self.outcome(disk, options, vocabulary, project, &linked);
+        if self.is_last {
+            std::mem::forget(linked);
+        }
+        Ok(outcome)
+    }
+
+    /// Runs the rules over a program.
+    fn outcome(
+        &self,
+        disk: &Disk,
+        options: &Options,
+        vocabulary: &Vocabulary,
+        project: &Project,
+        linked: &Linked,
+    ) -> Outcome {
         let selection = Selection::new(&self.rules, options, &project.config);
         let check = present::Check { disk, project, selection: &selection, vocabulary, options };
         let rules = selection.to_run();
         self.enter(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&linked.program, &rules);
         self.enter(Stage::Reporting);
-        let outcome = check.outcome(&linked.program, &linked.units, found, &linked.skipped);
-        if self.is_last {
-            std::mem::forget(linked);
-        }
-        Ok(outcome)
+        check.outcome(&linked.program, &linked.units, found, &linked.skipped)
     }
 
     /// Tells whoever watches that the next stage begins.
@@ -234,9 +254,20 @@ impl Engine {
 
     /// The files as one program. What is read of installed packages joins the project's files.
     fn linked(&self, disk: &Disk, options: &Options, project: &mut Project) -> Result<Linked, Failure> {
+        self.linked_with(Kept::default(), disk, options, project)
+    }
+
+    /// The same, where some modules are there already.
+    fn linked_with(
+        &self,
+        kept: Kept,
+        disk: &Disk,
+        options: &Options,
+        project: &mut Project,
+    ) -> Result<Linked, Failure> {
         self.enter(Stage::Reading(project.files.len()));
         let working = &options.working_directory;
-        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files);
+        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files, kept);
         let extra = models::read(disk, &project.config.models, working)?;
         let installed = installed::read(disk, project, &modules, working);
         project.files.extend(installed.files);

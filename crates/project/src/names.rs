@@ -129,7 +129,7 @@ pub(crate) fn is_init(file: &Path) -> bool {
 }
 
 pub(crate) fn is_project(disk: &Disk, directory: &Path) -> bool {
-    MARKERS.iter().any(|marker| disk.exists(&directory.join(marker)))
+    MARKERS.iter().any(|marker| disk.exists_now(&directory.join(marker)))
 }
 
 fn is_source_directory(directory: &Path) -> bool {
