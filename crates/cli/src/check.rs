@@ -1,9 +1,9 @@
 //! `racewalk check`.
 
 use crate::arguments::{self, CheckArguments, Format};
-use crate::{output, progress};
+use crate::{cache, output, progress};
 use racewalk_engine::report::{self, Severity, Skipped};
-use racewalk_engine::{BaselineFile, FailOn, Options, Outcome};
+use racewalk_engine::{BaselineFile, CacheDirectory, FailOn, Options, Outcome};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,6 +56,7 @@ fn options(arguments: &CheckArguments) -> Result<Options, String> {
     options.config.clone_from(&arguments.config);
     options.python.clone_from(&arguments.python);
     options.changed_since.clone_from(&arguments.changed_since);
+    options.cache = if arguments.no_cache { CacheDirectory::Off } else { cache::directory(&arguments.cache_dir) };
     options.baseline = match &arguments.baseline {
         _ if arguments.no_baseline => BaselineFile::Ignored,
         Some(file) => BaselineFile::Named(file.clone()),

@@ -34,7 +34,11 @@ fn commit(tree: &Tree) {
 
 /// Where something is found that is new since a revision, and what is said besides.
 fn since(tree: &Tree, arguments: &str) -> (Vec<String>, String) {
-    let (_, out, err) = tree.run(&format!("check --output-format concise --changed-since {arguments}"));
+    let asked = format!("check --output-format concise --changed-since {arguments}");
+    let (_, out, err) = tree.run(&asked);
+    for cache in ["--no-cache", "--cache-dir .racewalk_cache"] {
+        assert_eq!(tree.run(&format!("{asked} {cache}")).1, out, "{cache}");
+    }
     let place = |line: &str| line.split(' ').next().unwrap().trim_end_matches(':').to_owned();
     (out.lines().map(place).collect(), err)
 }

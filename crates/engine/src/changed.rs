@@ -20,21 +20,21 @@ impl Engine {
         mut project: Project,
     ) -> Result<Outcome, Failure> {
         let changes = project.changes(disk, &options.discovery(), revision)?;
-        let then = disk.clone().before(&changes);
-        let mut before = project.before(&then, &options.discovery(), &changes);
-        let linked = self.linked(disk, options, &mut project)?;
-        let mut outcome = self.outcome(disk, options, vocabulary, &project, &linked);
+        let mut before = project.before(&disk.clone().before(&changes), &options.discovery(), &changes);
+        let (mut outcome, linked) = self.judged_with(Kept::default(), disk, options, vocabulary, &mut project)?;
         let held_back = if changes.is_empty() {
             baseline::take_out(&mut outcome.report, |_| true)
         } else if outcome.report.findings.is_empty() {
             0
         } else {
-            let linked = self.linked_with(linked.spared(&project, &changes), &then, options, &mut before)?;
-            let old = self.outcome(&then, options, vocabulary, &before, &linked).report;
+            let kept = linked.map(|linked| linked.spared(&project, &changes)).unwrap_or_default();
+            // What was noted of the files that are the same is known of those before.
+            let then = disk.clone().before(&changes);
+            let (old, linked) = self.judged_with(kept, &then, options, vocabulary, &mut before)?;
             if self.is_last {
                 std::mem::forget(linked);
             }
-            let known: FxHashSet<String> = old.findings.into_iter().map(|it| it.fingerprint).collect();
+            let known: FxHashSet<String> = old.report.findings.into_iter().map(|it| it.fingerprint).collect();
             baseline::take_out(&mut outcome.report, |finding| known.contains(&finding.fingerprint))
         };
         outcome.report.summary.changed_since = Some(ChangedSince { revision: changes.revision, held_back });

@@ -1,5 +1,6 @@
 //! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
 
+mod answers;
 mod baseline;
 mod changed;
 mod explain;
@@ -14,6 +15,7 @@ mod selection;
 mod suppress;
 mod tool;
 
+pub use answers::{CacheClearing, CacheDirectory};
 pub use baseline::{BaselineFile, BaselinePruning, BaselineUpdate};
 pub use explain::Explanation;
 pub use measure::AwaitedCall;
@@ -57,6 +59,8 @@ pub struct Options {
     pub baseline: BaselineFile,
     /// A revision of the git repository: only what has come since is reported.
     pub changed_since: Option<String>,
+    /// Where answers are kept, and found when nothing has changed. Texts that are no files are not looked up there.
+    pub cache: CacheDirectory,
 }
 
 impl Options {
@@ -73,6 +77,7 @@ impl Options {
             ignore: Vec::new(),
             baseline: BaselineFile::default(),
             changed_since: None,
+            cache: CacheDirectory::default(),
         }
     }
 
@@ -174,7 +179,7 @@ impl Engine {
     /// As [`Engine::check`].
     pub fn check_text(&self, options: &Options, path: PathBuf, text: String) -> Result<Outcome, Failure> {
         let disk = Disk::default().with_text(paths::absolute(&path, &options.working_directory), text);
-        self.check_on(&disk, &Options { paths: vec![path], ..options.clone() })
+        self.check_on(&disk, &Options { paths: vec![path], cache: CacheDirectory::Off, ..options.clone() })
     }
 
     fn check_on(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
@@ -192,6 +197,7 @@ impl Engine {
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
         let (vocabulary, mut project) = self.discovered(disk, options)?;
         let baseline = baseline::for_check(disk, options, &project.root)?;
+        let disk = &answers::watched(disk, options);
         let mut outcome = match &options.changed_since {
             Some(revision) => self.judged_since(revision, disk, options, &vocabulary, project)?,
             None => self.judged(disk, options, &vocabulary, &mut project)?,
@@ -210,12 +216,32 @@ impl Engine {
         vocabulary: &Vocabulary,
         project: &mut Project,
     ) -> Result<Outcome, Failure> {
-        let linked = self.linked(disk, options, project)?;
-        let outcome = self.outcome(disk, options, vocabulary, project, &linked);
+        let (outcome, linked) = self.judged_with(Kept::default(), disk, options, vocabulary, project)?;
         if self.is_last {
             std::mem::forget(linked);
         }
         Ok(outcome)
+    }
+
+    /// The same, where some modules are there already; with the program, unless the answer was known.
+    fn judged_with(
+        &self,
+        kept: Kept,
+        disk: &Disk,
+        options: &Options,
+        vocabulary: &Vocabulary,
+        project: &mut Project,
+    ) -> Result<(Outcome, Option<Linked>), Failure> {
+        let place = answers::Place::new(self, disk, options, project);
+        if let Some(outcome) = place.as_ref().and_then(|place| place.recall(project)) {
+            return Ok((outcome, None));
+        }
+        let linked = self.linked_with(kept, disk, options, project)?;
+        let outcome = self.outcome(disk, options, vocabulary, project, &linked);
+        if let Some(place) = place {
+            place.keep(&outcome, project);
+        }
+        Ok((outcome, Some(linked)))
     }
 
     /// Runs the rules over a program.

@@ -3,10 +3,10 @@
 use racewalk_ir::{Event, Module, Name};
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
 use racewalk_python::{Source, lower as lower_python, notebook_source, parse as parse_python};
-use racewalk_report::{Skipped, SourceText};
+use racewalk_report::{Shown, Skipped, SourceText};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One module of the program: a file, or a part of one.
 #[derive(Debug)]
@@ -108,6 +108,16 @@ pub(crate) fn text(disk: &Disk, file: &SourceFile, unit: &Unit) -> SourceText {
     let parts = parts(disk, file).unwrap_or_default();
     let text = parts.into_iter().find(|(part, _)| *part == unit.part).map(|(_, text)| text);
     SourceText::new(text.unwrap_or_default())
+}
+
+/// A file's text as it is shown.
+pub(crate) fn shown(disk: &Disk, path: &Path, kind: Kind) -> Result<Shown, String> {
+    let text = disk.read_text(path)?;
+    let (text, cells) = match kind {
+        Kind::Notebook => notebook_source(&text).map(|notebook| (notebook.text, notebook.cells))?,
+        Kind::Source | Kind::Stub | Kind::Markdown => (text, Vec::new()),
+    };
+    Ok(Shown { text: SourceText::new(text), cells })
 }
 
 /// Reads and parses the files, and keeps nothing.

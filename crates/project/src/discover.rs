@@ -1,5 +1,6 @@
 //! From paths on a command line to the files of a program.
 
+use crate::cache;
 use crate::config::{self, Config, Vocabulary};
 use crate::disk::Disk;
 use crate::environment::SitePackages;
@@ -14,7 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What to look at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Options {
     /// Files and directories that are reported on.
     pub paths: Vec<PathBuf>,
@@ -41,7 +42,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A module.
     Source,
@@ -54,7 +55,7 @@ pub enum Kind {
 }
 
 /// A file of the program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct SourceFile {
     /// Absolute path.
     pub path: PathBuf,
@@ -76,7 +77,7 @@ pub struct SourceFile {
 }
 
 /// The files of a program, and what is known of it before they are read.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub struct Project {
     /// Files, sorted by path.
     pub files: Vec<SourceFile>,
@@ -116,6 +117,15 @@ pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Resu
     let (files, skipped) = search.finish(working);
     let root = root_of(disk, &common_directory(&paths, working));
     Ok(Project { files, skipped, root, config, python_version, site_packages })
+}
+
+/// Where answers about these paths are kept, unless another place is named: at the root of the project around them. What
+/// bears no mark of a project has no such place, since a directory would be left behind wherever a file is looked at.
+pub fn cache_of(disk: &Disk, options: &Options) -> Option<PathBuf> {
+    let working = &options.working_directory;
+    let paths: Vec<PathBuf> = options.paths.iter().map(|path| absolute(path, working)).collect();
+    let root = root_of(disk, &common_directory(&paths, working));
+    is_project(disk, &root).then(|| root.join(cache::NAME))
 }
 
 impl Project {
@@ -310,7 +320,7 @@ impl Search<'_> {
         SourceFile {
             shown: relative(&path, working),
             rooted: relative(&path, &origin.top),
-            kind: kind(&path),
+            kind: Kind::of(&path),
             names: self.layout.names(&path, &origin.top),
             is_package: is_init(&path),
             reported: origin.reported,
@@ -331,11 +341,14 @@ fn other_language(path: &Path) -> Option<&'static str> {
     }
 }
 
-fn kind(path: &Path) -> Kind {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("pyi") => Kind::Stub,
-        Some("ipynb") => Kind::Notebook,
-        Some("md" | "markdown") => Kind::Markdown,
-        _ => Kind::Source,
+impl Kind {
+    /// What a file holds, by its name.
+    pub fn of(path: &Path) -> Self {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("pyi") => Self::Stub,
+            Some("ipynb") => Self::Notebook,
+            Some("md" | "markdown") => Self::Markdown,
+            _ => Self::Source,
+        }
     }
 }

@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use std::path::{Path, PathBuf};
 
 /// A name of a module.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModuleName {
     /// Dotted path.
     pub text: String,
@@ -21,7 +21,7 @@ pub struct ModuleName {
 }
 
 /// Who may import a file by a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// Every file.
     Anywhere,

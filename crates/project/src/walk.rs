@@ -15,7 +15,7 @@ pub(crate) const MARKERS: [&str; 5] = ["racewalk.toml", "pyproject.toml", "setup
 pub(crate) const SOURCE_ENDINGS: [&str; 3] = ["py", "pyi", "ipynb"];
 
 /// Directories that hold other people's code, or none at all.
-const NEVER: [&str; 19] = [
+const NEVER: [&str; 20] = [
     ".direnv",
     ".eggs",
     ".git",
@@ -25,6 +25,7 @@ const NEVER: [&str; 19] = [
     ".nox",
     ".pytest_cache",
     ".pytype",
+    crate::cache::NAME,
     ".ruff_cache",
     ".svn",
     ".tox",

@@ -175,7 +175,7 @@ pub struct Finding {
 }
 
 /// A file or part of one that was not analysed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Skipped {
     /// Path, relative to the working directory.
     pub path: String,
