@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Keep the findings that are known, so that a check reports new ones only
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// The directory in which the answers of checks are kept, so that what has not changed is not analysed again
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// What the measuring tools ask; may change at any time
     #[command(hide = true, subcommand)]
     Debug(DebugCommand),
@@ -83,6 +86,27 @@ pub(crate) struct BaselineArguments {
     /// As `check` takes it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// `cache`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Remove all that is kept
+    Clean(CacheArguments),
+    /// Print where it is
+    Dir(CacheArguments),
+}
+
+/// Arguments of every `cache` subcommand.
+#[derive(Args, Debug)]
+pub(crate) struct CacheArguments {
+    /// As `check` takes them [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) cache_dir: Option<PathBuf>,
 }
 
 /// `debug`.
@@ -141,9 +165,13 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     pub(crate) isolated: bool,
 
-    /// Leave the cache alone (there is none yet: every check starts afresh)
+    /// Leave the cache alone: neither look into it nor write to it
     #[arg(long)]
     pub(crate) no_cache: bool,
+
+    /// Keep answers here [default: RACEWALK_CACHE_DIR, or .racewalk_cache at the project's root]
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "no_cache")]
+    pub(crate) cache_dir: Option<PathBuf>,
 
     /// The least severity that makes the exit status 1 [default: warning, or the configuration's]
     #[arg(long, value_enum, value_name = "SEVERITY")]
@@ -169,6 +197,10 @@ pub(crate) struct CheckArguments {
     /// Hold nothing back
     #[arg(long, conflicts_with = "baseline")]
     pub(crate) no_baseline: bool,
+
+    /// Report what the changes since this git revision have caused, in whatever file: commits, and what is not committed
+    #[arg(long, value_name = "REV", conflicts_with = "stdin_filename")]
+    pub(crate) changed_since: Option<String>,
 }
 
 /// `inventory`.

@@ -1,9 +1,9 @@
 //! `racewalk check`.
 
 use crate::arguments::{self, CheckArguments, Format};
-use crate::{output, progress};
+use crate::{cache, output, progress};
 use racewalk_engine::report::{self, Severity, Skipped};
-use racewalk_engine::{BaselineFile, FailOn, Options, Outcome};
+use racewalk_engine::{BaselineFile, CacheDirectory, FailOn, Options, Outcome};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +15,10 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
     tell_skipped(&outcome.report.summary.skipped);
     if let Some(number @ 1..) = outcome.report.summary.baselined {
         output::note(&format!("the baseline holds back {}", output::count(number, "finding")));
+    }
+    if let (Some(revision), Some(since)) = (&arguments.changed_since, &outcome.report.summary.changed_since) {
+        let verb = if since.held_back == 1 { "was" } else { "were" };
+        output::note(&format!("{} {verb} there at {revision} already", output::count(since.held_back, "finding")));
     }
     let configured = outcome.fail_on.unwrap_or(FailOn::AtLeast(Severity::Warning));
     let fail_on = arguments.fail_on.map_or(configured, threshold);
@@ -51,6 +55,8 @@ fn options(arguments: &CheckArguments) -> Result<Options, String> {
     options.ignore.clone_from(&arguments.ignore);
     options.config.clone_from(&arguments.config);
     options.python.clone_from(&arguments.python);
+    options.changed_since.clone_from(&arguments.changed_since);
+    options.cache = if arguments.no_cache { CacheDirectory::Off } else { cache::directory(&arguments.cache_dir) };
     options.baseline = match &arguments.baseline {
         _ if arguments.no_baseline => BaselineFile::Ignored,
         Some(file) => BaselineFile::Named(file.clone()),
@@ -64,6 +70,9 @@ fn stdin_name(arguments: &CheckArguments) -> Result<Option<PathBuf>, String> {
     let dash = arguments.paths.iter().any(|path| path == Path::new("-"));
     if arguments.paths.len() > usize::from(dash) && (dash || arguments.stdin_filename.is_some()) {
         return Err("standard input is checked alone: give no other PATH with `-` or --stdin-filename".to_owned());
+    }
+    if dash && arguments.changed_since.is_some() {
+        return Err("--changed-since compares files, and standard input is none".to_owned());
     }
     let name = arguments.stdin_filename.clone();
     Ok(if dash { Some(name.unwrap_or_else(|| PathBuf::from("stdin.py"))) } else { name })

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod baseline;
+mod cache;
 mod check;
 mod debug;
 mod explain;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Some(Command::Rules(arguments)) => rules::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Baseline(command)) => baseline::run(&command),
+        Some(Command::Cache(command)) => cache::run(&command),
         Some(Command::Debug(command)) => debug::run(&command),
     };
     done.unwrap_or_else(|message| {

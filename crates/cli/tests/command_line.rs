@@ -11,6 +11,7 @@ fn racewalk(arguments: &[&str], input: &str) -> Output {
         .args(arguments)
         .current_dir(Path::new(EXAMPLE))
         .env_remove("NO_COLOR")
+        .env("RACEWALK_CACHE_DIR", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -50,6 +50,7 @@ fn output(arguments: &str) -> String {
         .args(arguments.split_whitespace())
         .args(["--color", "never"])
         .current_dir(root())
+        .env("RACEWALK_CACHE_DIR", env!("CARGO_TARGET_TMPDIR"))
         // The width of a terminal would show in the output.
         .stdin(Stdio::null())
         .output()

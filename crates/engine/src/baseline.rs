@@ -113,10 +113,15 @@ pub(crate) fn for_check(disk: &Disk, options: &Options, root: &Path) -> Result<O
 
 /// Takes what is known out of the report, and leaves its number there.
 pub(crate) fn hold_back(baseline: &Baseline, report: &mut Report) {
+    report.summary.baselined = Some(take_out(report, |finding| baseline.holds(finding)));
+}
+
+/// Takes out of the report what is known, and says how much that was.
+pub(crate) fn take_out(report: &mut Report, is_known: impl Fn(&Finding) -> bool) -> usize {
     let before = report.findings.len();
-    report.findings.retain(|finding: &Finding| !baseline.holds(finding));
+    report.findings.retain(|finding| !is_known(finding));
     report.summary.findings = report.findings.len();
-    report.summary.baselined = Some(before - report.findings.len());
+    before - report.findings.len()
 }
 
 /// Where a baseline lies.

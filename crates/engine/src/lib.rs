@@ -1,6 +1,8 @@
 //! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
 
+mod answers;
 mod baseline;
+mod changed;
 mod explain;
 mod fingerprint;
 mod installed;
@@ -13,6 +15,7 @@ mod selection;
 mod suppress;
 mod tool;
 
+pub use answers::{CacheClearing, CacheDirectory};
 pub use baseline::{BaselineFile, BaselinePruning, BaselineUpdate};
 pub use explain::Explanation;
 pub use measure::AwaitedCall;
@@ -20,6 +23,7 @@ pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
 pub use racewalk_rules::{Question, Rule};
 
+use lower::Kept;
 use racewalk_ir::Name;
 use racewalk_link::{FileNames, Program, Reach, Settings};
 use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
@@ -53,6 +57,10 @@ pub struct Options {
     pub ignore: Vec<String>,
     /// The findings that are known, and not reported.
     pub baseline: BaselineFile,
+    /// A revision of the git repository: only what has come since is reported.
+    pub changed_since: Option<String>,
+    /// Where answers are kept, and found when nothing has changed. Texts that are no files are not looked up there.
+    pub cache: CacheDirectory,
 }
 
 impl Options {
@@ -68,6 +76,8 @@ impl Options {
             select: Vec::new(),
             ignore: Vec::new(),
             baseline: BaselineFile::default(),
+            changed_since: None,
+            cache: CacheDirectory::default(),
         }
     }
 
@@ -169,7 +179,7 @@ impl Engine {
     /// As [`Engine::check`].
     pub fn check_text(&self, options: &Options, path: PathBuf, text: String) -> Result<Outcome, Failure> {
         let disk = Disk::default().with_text(paths::absolute(&path, &options.working_directory), text);
-        self.check_on(&disk, &Options { paths: vec![path], ..options.clone() })
+        self.check_on(&disk, &Options { paths: vec![path], cache: CacheDirectory::Off, ..options.clone() })
     }
 
     fn check_on(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
@@ -187,7 +197,11 @@ impl Engine {
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
         let (vocabulary, mut project) = self.discovered(disk, options)?;
         let baseline = baseline::for_check(disk, options, &project.root)?;
-        let mut outcome = self.judged(disk, options, &vocabulary, &mut project)?;
+        let disk = &answers::watched(disk, options);
+        let mut outcome = match &options.changed_since {
+            Some(revision) => self.judged_since(revision, disk, options, &vocabulary, project)?,
+            None => self.judged(disk, options, &vocabulary, &mut project)?,
+        };
         if let Some(baseline) = baseline {
             baseline::hold_back(&baseline, &mut outcome.report);
         }
@@ -202,18 +216,50 @@ impl Engine {
         vocabulary: &Vocabulary,
         project: &mut Project,
     ) -> Result<Outcome, Failure> {
-        let linked = self.linked(disk, options, project)?;
+        let (outcome, linked) = self.judged_with(Kept::default(), disk, options, vocabulary, project)?;
+        if self.is_last {
+            std::mem::forget(linked);
+        }
+        Ok(outcome)
+    }
+
+    /// The same, where some modules are there already; with the program, unless the answer was known.
+    fn judged_with(
+        &self,
+        kept: Kept,
+        disk: &Disk,
+        options: &Options,
+        vocabulary: &Vocabulary,
+        project: &mut Project,
+    ) -> Result<(Outcome, Option<Linked>), Failure> {
+        let place = answers::Place::new(self, disk, options, project);
+        if let Some(outcome) = place.as_ref().and_then(|place| place.recall(project)) {
+            return Ok((outcome, None));
+        }
+        let linked = self.linked_with(kept, disk, options, project)?;
+        let outcome = self.outcome(disk, options, vocabulary, project, &linked);
+        if let Some(place) = place {
+            place.keep(&outcome, project);
+        }
+        Ok((outcome, Some(linked)))
+    }
+
+    /// Runs the rules over a program.
+    fn outcome(
+        &self,
+        disk: &Disk,
+        options: &Options,
+        vocabulary: &Vocabulary,
+        project: &Project,
+        linked: &Linked,
+    ) -> Outcome {
         let selection = Selection::new(&self.rules, options, &project.config);
         let check = present::Check { disk, project, selection: &selection, vocabulary, options };
         let rules = selection.to_run();
         self.enter(Stage::Judging(rules.len()));
         let found = racewalk_rules::run(&linked.program, &rules);
         self.enter(Stage::Reporting);
-        let outcome = check.outcome(&linked.program, &linked.units, found, &linked.skipped);
-        if self.is_last {
-            std::mem::forget(linked);
-        }
-        Ok(outcome)
+        check.outcome(&linked.program, &linked.units, found, &linked.skipped)
     }
 
     /// Tells whoever watches that the next stage begins.
@@ -234,9 +280,20 @@ impl Engine {
 
     /// The files as one program. What is read of installed packages joins the project's files.
     fn linked(&self, disk: &Disk, options: &Options, project: &mut Project) -> Result<Linked, Failure> {
+        self.linked_with(Kept::default(), disk, options, project)
+    }
+
+    /// The same, where some modules are there already.
+    fn linked_with(
+        &self,
+        kept: Kept,
+        disk: &Disk,
+        options: &Options,
+        project: &mut Project,
+    ) -> Result<Linked, Failure> {
         self.enter(Stage::Reading(project.files.len()));
         let working = &options.working_directory;
-        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files);
+        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files, kept);
         let extra = models::read(disk, &project.config.models, working)?;
         let installed = installed::read(disk, project, &modules, working);
         project.files.extend(installed.files);

@@ -3,8 +3,10 @@
 use racewalk_ir::{Event, Module, Name};
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
 use racewalk_python::{Source, lower as lower_python, notebook_source, parse as parse_python};
-use racewalk_report::{Skipped, SourceText};
+use racewalk_report::{Shown, Skipped, SourceText};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use std::path::{Path, PathBuf};
 
 /// One module of the program: a file, or a part of one.
 #[derive(Debug)]
@@ -44,9 +46,20 @@ pub(crate) struct Lowered {
     pub(crate) skipped: Vec<Skipped>,
 }
 
-/// Reads and lowers the files. A text is dropped as soon as it is lowered.
-pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
-    let lowered: Vec<_> = files.par_iter().enumerate().map(|(index, file)| lower_file(disk, file, index)).collect();
+/// Modules of another program, by the path and name of their file: what both have is lowered once.
+pub(crate) type Kept = FxHashMap<(PathBuf, String), Parts>;
+
+/// The modules in one file.
+type Parts = Vec<(Unit, Module)>;
+
+/// Reads and lowers the files that are not kept already. A text is dropped as soon as it is lowered.
+pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept) -> Lowered {
+    let kept: Vec<_> = files.iter().map(|file| kept.remove(&(file.path.clone(), own_name(file).to_owned()))).collect();
+    let lower = |((index, file), kept): ((usize, &SourceFile), Option<Parts>)| match kept {
+        Some(kept) => Ok(kept.into_iter().map(|(unit, module)| (Unit { file: index, ..unit }, module)).collect()),
+        None => lower_file(disk, file, index),
+    };
+    let lowered: Vec<Result<_, _>> = files.par_iter().enumerate().zip(kept).map(lower).collect();
     let mut all = Lowered::default();
     for (file, result) in files.iter().zip(lowered) {
         match result {
@@ -63,7 +76,7 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
 }
 
 /// The modules in a file that has this place in the project's list.
-pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize) -> Result<Vec<(Unit, Module)>, String> {
+pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize) -> Result<Parts, String> {
     let lower = |(part, text): (Part, String)| {
         let module = lower_part(file, &part, &text);
         (Unit { file: index, part, lines: line_count(&text) }, module)
@@ -97,6 +110,16 @@ pub(crate) fn text(disk: &Disk, file: &SourceFile, unit: &Unit) -> SourceText {
     SourceText::new(text.unwrap_or_default())
 }
 
+/// A file's text as it is shown.
+pub(crate) fn shown(disk: &Disk, path: &Path, kind: Kind) -> Result<Shown, String> {
+    let text = disk.read_text(path)?;
+    let (text, cells) = match kind {
+        Kind::Notebook => notebook_source(&text).map(|notebook| (notebook.text, notebook.cells))?,
+        Kind::Source | Kind::Stub | Kind::Markdown => (text, Vec::new()),
+    };
+    Ok(Shown { text: SourceText::new(text), cells })
+}
+
 /// Reads and parses the files, and keeps nothing.
 pub(crate) fn parse_only(disk: &Disk, files: &[SourceFile]) {
     files.par_iter().for_each(|file| {
@@ -125,7 +148,7 @@ fn lower_part(file: &SourceFile, part: &Part, text: &str) -> Module {
 }
 
 fn source<'a>(file: &SourceFile, part: &Part, text: &'a str) -> Source<'a> {
-    let name = file.names.first().map_or("", |name| name.text.as_str());
+    let name = own_name(file);
     let name = match part {
         Part::Block { index, .. } => Name::new(&format!("{name}.block{}", index + 1)),
         _ => Name::new(name),
@@ -138,6 +161,11 @@ fn source<'a>(file: &SourceFile, part: &Part, text: &'a str) -> Source<'a> {
         is_notebook: file.kind == Kind::Notebook,
         signatures_only: file.is_installed(),
     }
+}
+
+/// The dotted name that counts inside of the file.
+pub(crate) fn own_name(file: &SourceFile) -> &str {
+    file.names.first().map_or("", |name| name.text.as_str())
 }
 
 fn suspends_at_top(module: &Module) -> bool {

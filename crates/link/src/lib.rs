@@ -240,6 +240,11 @@ impl Program {
         &self.linked.modules
     }
 
+    /// The modules again, as they were handed over, for another program that has them too.
+    pub fn into_modules(self) -> Vec<Module> {
+        self.linked.modules
+    }
+
     /// The module of a file.
     pub fn module(&self, file: FileId) -> &Module {
         &self.linked.modules[file.index()]

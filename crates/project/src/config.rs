@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// What a configuration file says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Config {
     /// Rules to run instead of the default ones.
     pub select: Vec<String>,
@@ -30,7 +30,7 @@ pub struct Config {
 }
 
 /// Settings for the files that match.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct PerPath {
     /// Which files.
     pub paths: Globs,
@@ -41,7 +41,7 @@ pub struct PerPath {
 }
 
 /// The least severity that makes a check fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailOn {
     /// This one and worse.
     AtLeast(Severity),

@@ -1,8 +1,10 @@
 //! From paths on a command line to the files of a program.
 
+use crate::cache;
 use crate::config::{self, Config, Vocabulary};
 use crate::disk::Disk;
 use crate::environment::SitePackages;
+use crate::git::Changes;
 use crate::globs::Globs;
 use crate::names::{Layout, ModuleName, is_init, is_project};
 use crate::paths::{absolute, relative};
@@ -13,7 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What to look at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Options {
     /// Files and directories that are reported on.
     pub paths: Vec<PathBuf>,
@@ -40,7 +42,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A module.
     Source,
@@ -53,7 +55,7 @@ pub enum Kind {
 }
 
 /// A file of the program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct SourceFile {
     /// Absolute path.
     pub path: PathBuf,
@@ -75,7 +77,7 @@ pub struct SourceFile {
 }
 
 /// The files of a program, and what is known of it before they are read.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub struct Project {
     /// Files, sorted by path.
     pub files: Vec<SourceFile>,
@@ -104,21 +106,7 @@ pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Resu
         }
     }
     let config = configuration(disk, options, &paths, vocabulary).map_err(Failure)?;
-    let mut search = Search {
-        disk,
-        exclude: &config.exclude,
-        found: FxHashMap::default(),
-        layout: Layout::default(),
-        skipped: Vec::new(),
-    };
-    for path in &paths {
-        search.add_path(path);
-    }
-    if !options.isolated {
-        for path in &paths {
-            search.add_context(path);
-        }
-    }
+    let search = search(disk, &config.exclude, &paths, options.isolated);
     let root = paths.first().map(|path| root_of(disk, path)).unwrap_or_else(|| working.clone());
     let python_version = config.python_version.or_else(|| required_version(disk, &root));
     let site_packages = if options.isolated && options.python.is_none() {
@@ -129,6 +117,73 @@ pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Resu
     let (files, skipped) = search.finish(working);
     let root = root_of(disk, &common_directory(&paths, working));
     Ok(Project { files, skipped, root, config, python_version, site_packages })
+}
+
+/// Where answers about these paths are kept, unless another place is named: at the root of the project around them. What
+/// bears no mark of a project has no such place, since a directory would be left behind wherever a file is looked at.
+pub fn cache_of(disk: &Disk, options: &Options) -> Option<PathBuf> {
+    let working = &options.working_directory;
+    let paths: Vec<PathBuf> = options.paths.iter().map(|path| absolute(path, working)).collect();
+    let root = root_of(disk, &common_directory(&paths, working));
+    is_project(disk, &root).then(|| root.join(cache::NAME))
+}
+
+impl Project {
+    /// What has changed since a revision, of all that can be analysed.
+    ///
+    /// # Errors
+    /// Says why git has no answer, and what to do about it.
+    pub fn changes(&self, disk: &Disk, options: &Options, revision: &str) -> Result<Changes, Failure> {
+        let asked = options.paths.iter().map(|path| absolute(path, &options.working_directory));
+        let files: Vec<PathBuf> = asked.filter(|path| disk.is_file(path)).collect();
+        Changes::since(revision, &self.root, &files).map_err(Failure)
+    }
+
+    /// The project as it was before the changes, on the disk of then, and under today's configuration. What was reported
+    /// on where it is now is reported on where it was, and counts as the file that it has become.
+    #[must_use]
+    pub fn before(&self, disk: &Disk, options: &Options, changes: &Changes) -> Self {
+        let working = &options.working_directory;
+        let asked = options.paths.iter().map(|path| absolute(path, working));
+        let asked: Vec<PathBuf> = asked.map(|path| changes.origin(&path).to_owned()).collect();
+        let today = |path: &PathBuf| self.file(changes.moved.get(path)?);
+        let moved = changes.moved.keys().filter(|path| today(path).is_some_and(|file| file.reported)).cloned();
+        let paths = asked.into_iter().chain(moved).filter(|path| disk.exists(path)).collect::<Vec<_>>();
+        let (mut files, skipped) = search(disk, &self.config.exclude, &paths, options.isolated).finish(working);
+        for file in &mut files {
+            if let Some(today) = today(&file.path) {
+                file.rooted.clone_from(&today.rooted);
+            }
+        }
+        Self {
+            files,
+            skipped,
+            root: self.root.clone(),
+            config: self.config.clone(),
+            python_version: self.python_version,
+            site_packages: self.site_packages.clone(),
+        }
+    }
+
+    /// The file at this path.
+    fn file(&self, path: &Path) -> Option<&SourceFile> {
+        let at = self.files.binary_search_by(|file| file.path.as_path().cmp(path)).ok()?;
+        Some(&self.files[at])
+    }
+}
+
+fn search<'a>(disk: &'a Disk, exclude: &'a Globs, paths: &[PathBuf], isolated: bool) -> Search<'a> {
+    let mut search =
+        Search { disk, exclude, found: FxHashMap::default(), layout: Layout::default(), skipped: Vec::new() };
+    for path in paths {
+        search.add_path(path);
+    }
+    if !isolated {
+        for path in paths {
+            search.add_context(path);
+        }
+    }
+    search
 }
 
 fn configuration(disk: &Disk, options: &Options, paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Config, String> {
@@ -265,7 +320,7 @@ impl Search<'_> {
         SourceFile {
             shown: relative(&path, working),
             rooted: relative(&path, &origin.top),
-            kind: kind(&path),
+            kind: Kind::of(&path),
             names: self.layout.names(&path, &origin.top),
             is_package: is_init(&path),
             reported: origin.reported,
@@ -286,11 +341,14 @@ fn other_language(path: &Path) -> Option<&'static str> {
     }
 }
 
-fn kind(path: &Path) -> Kind {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("pyi") => Kind::Stub,
-        Some("ipynb") => Kind::Notebook,
-        Some("md" | "markdown") => Kind::Markdown,
-        _ => Kind::Source,
+impl Kind {
+    /// What a file holds, by its name.
+    pub fn of(path: &Path) -> Self {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("pyi") => Self::Stub,
+            Some("ipynb") => Self::Notebook,
+            Some("md" | "markdown") => Self::Markdown,
+            _ => Self::Source,
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::disk::Disk;
 use crate::names::{ModuleName, Reach, is_init};
 use crate::paths::{absolute, relative};
 use rustc_hash::FxHashSet;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// What an environment's directories of packages are called; the second one is Debian's.
@@ -19,6 +20,14 @@ pub struct SitePackages {
     directories: Vec<PathBuf>,
     /// What the directories hold: most names that are imported are none of these.
     roots: FxHashSet<String>,
+}
+
+impl Hash for SitePackages {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut roots: Vec<&String> = self.roots.iter().collect();
+        roots.sort_unstable();
+        (&self.directories, roots).hash(state);
+    }
 }
 
 impl SitePackages {

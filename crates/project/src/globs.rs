@@ -1,6 +1,7 @@
 //! Patterns for paths, as configuration writes them.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// A set of patterns. One with a `/` counts from the directory of the configuration file, any other matches a name at
@@ -8,7 +9,15 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default)]
 pub struct Globs {
     base: PathBuf,
+    patterns: Vec<String>,
     set: GlobSet,
+}
+
+impl Hash for Globs {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // What was compiled follows from them.
+        (&self.base, &self.patterns).hash(state);
+    }
 }
 
 impl Globs {
@@ -22,7 +31,8 @@ impl Globs {
             }
         }
         let set = set.build().map_err(|error| (0, error.kind().to_string()))?;
-        Ok(Self { base: base.to_owned(), set })
+        let patterns = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Ok(Self { base: base.to_owned(), patterns, set })
     }
 
     /// True when a pattern matches this absolute path.

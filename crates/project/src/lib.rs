@@ -2,23 +2,29 @@
 //!
 //! [`discover`] is the entry. All disk access of the whole tool goes through [`Disk`].
 
+mod cache;
 mod config;
 mod decode;
 mod discover;
 mod disk;
 mod environment;
+mod git;
 mod globs;
 pub mod markdown;
 mod names;
 mod nearest;
 pub mod paths;
 mod toml_reader;
+mod trace;
 mod walk;
 
+pub use cache::{Cache, Key, KeyMaker};
 pub use config::{Config, FailOn, PerPath, Vocabulary};
-pub use discover::{Failure, Kind, Options, Project, SourceFile, discover};
+pub use discover::{Failure, Kind, Options, Project, SourceFile, cache_of, discover};
 pub use disk::Disk;
 pub use environment::SitePackages;
+pub use git::Changes;
 pub use globs::Globs;
 pub use names::{ModuleName, Reach};
 pub use nearest::{did_you_mean, nearest};
+pub use trace::{Facts, Question};

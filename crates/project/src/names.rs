@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use std::path::{Path, PathBuf};
 
 /// A name of a module.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModuleName {
     /// Dotted path.
     pub text: String,
@@ -21,7 +21,7 @@ pub struct ModuleName {
 }
 
 /// Who may import a file by a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// Every file.
     Anywhere,
@@ -129,7 +129,7 @@ pub(crate) fn is_init(file: &Path) -> bool {
 }
 
 pub(crate) fn is_project(disk: &Disk, directory: &Path) -> bool {
-    MARKERS.iter().any(|marker| disk.exists(&directory.join(marker)))
+    MARKERS.iter().any(|marker| disk.exists_now(&directory.join(marker)))
 }
 
 fn is_source_directory(directory: &Path) -> bool {

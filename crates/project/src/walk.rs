@@ -4,14 +4,18 @@ use crate::disk::{Disk, describe};
 use crate::globs::Globs;
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use rustc_hash::FxHashSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Files that mark a directory as the root of a project.
 pub(crate) const MARKERS: [&str; 5] = ["racewalk.toml", "pyproject.toml", "setup.py", "setup.cfg", ".git"];
 
+/// The endings of files that are looked at without being named.
+pub(crate) const SOURCE_ENDINGS: [&str; 3] = ["py", "pyi", "ipynb"];
+
 /// Directories that hold other people's code, or none at all.
-const NEVER: [&str; 19] = [
+const NEVER: [&str; 20] = [
     ".direnv",
     ".eggs",
     ".git",
@@ -21,6 +25,7 @@ const NEVER: [&str; 19] = [
     ".nox",
     ".pytest_cache",
     ".pytype",
+    crate::cache::NAME,
     ".ruff_cache",
     ".svn",
     ".tox",
@@ -66,7 +71,18 @@ pub(crate) fn walk(disk: &Disk, root: &Path, depth: Option<usize>, exclude: &Glo
         });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.settle_links(disk);
+    found.go_back(disk, root, depth, exclude);
     found
+}
+
+/// A walk would come by this file, if it stood there: what it was ignored by is not asked.
+fn would_find(file: &Path, root: &Path, depth: Option<usize>, exclude: &Globs) -> bool {
+    let steps: Vec<_> = file.strip_prefix(root).unwrap_or(file).components().collect();
+    let is_entered = |name: &OsStr| !name.to_str().is_some_and(|name| NEVER.contains(&name));
+    is_source(file)
+        && depth.is_none_or(|depth| steps.len() <= depth)
+        && steps.iter().all(|step| is_entered(step.as_os_str()))
+        && !exclude.matches(file)
 }
 
 fn enters(disk: &Disk, entry: &DirEntry, exclude: &Globs) -> bool {
@@ -83,7 +99,7 @@ fn is_foreign(entry: &DirEntry) -> bool {
 
 /// True for the names of files that are looked at without being named.
 pub(crate) fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "py" || ending == "pyi" || ending == "ipynb")
+    path.extension().is_some_and(|ending| SOURCE_ENDINGS.iter().any(|source| ending == *source))
 }
 
 impl Found {
@@ -106,6 +122,13 @@ impl Found {
         } else if entry.file_type().is_some_and(|kind| kind.is_file()) {
             self.files.push(entry.into_path());
         }
+    }
+
+    /// Makes it what the walk would have found on the disk as it was.
+    fn go_back(&mut self, disk: &Disk, root: &Path, depth: Option<usize>, exclude: &Globs) {
+        self.files.retain(|file| !disk.hides(file));
+        let gone = disk.gone_beneath(root).into_iter();
+        self.files.extend(gone.filter(|file| would_find(file, root, depth, exclude)));
     }
 
     /// Takes a link to a file when the file was not found itself: one text must not be reported on twice.

@@ -175,7 +175,7 @@ pub struct Finding {
 }
 
 /// A file or part of one that was not analysed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Skipped {
     /// Path, relative to the working directory.
     pub path: String,
@@ -201,8 +201,20 @@ pub struct Summary {
     /// Findings that are not shown since the baseline holds them; missing when there is no baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baselined: Option<usize>,
+    /// The revision that the findings are newer than; missing when none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_since: Option<ChangedSince>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
+}
+
+/// With what a check was compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedSince {
+    /// The commit, in full.
+    pub revision: String,
+    /// Findings that are not shown since it has them too.
+    pub held_back: usize,
 }
 
 /// Everything that a check says.

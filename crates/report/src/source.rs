@@ -73,6 +73,11 @@ impl Sources {
         self.0.insert(path, shown);
     }
 
+    /// The paths of all texts.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A line of a text; in a notebook it counts within the cell.
     pub fn line(&self, path: &str, cell: Option<u32>, line: u32) -> Option<&str> {
         let shown = self.0.get(path)?;
