@@ -8,7 +8,9 @@ use crate::callers::Callers;
 use crate::eval::Evaluator;
 use crate::graph::{How, Site};
 use crate::types::{FileId, FunctionRef, Type};
-use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module};
+use racewalk_ir::{
+    ArgKind, BindingKind, Defs, Event, Expr, ExprId, Function, FunctionId, FunctionKind, Literal, Module,
+};
 use racewalk_models::{Blocks, ClassKind, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -156,6 +158,7 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
             knows_thread.push(function);
         }
         let sites = program.sites(function);
+        let first_sink = sinks.len();
         let unblocked = sites
             .iter()
             .any(|site| matches!(site.callee, Type::ExternalMethod(_, m, _) if m.as_str() == "setblocking"));
@@ -170,6 +173,9 @@ fn sinks_in(program: &Program, file: FileId) -> InFile {
                 };
                 sinks.extend(sink.filter(|sink| !is_nothing(sink)));
             }
+        }
+        if tries_a_loop(module, &module.functions[id], &sinks[first_sink..]) {
+            guarded.push(function);
         }
         for event in &module.functions[id].events {
             let (entered, iterated) = match event {
@@ -202,6 +208,8 @@ fn sink_at(program: &Program, function: FunctionRef, site: &Site) -> Option<Sink
         }
         let model = model?;
         match (model.runs_loop, model.blocks) {
+            // What makes a plain function of an async one runs nothing before that is called.
+            (true, _) if model.decorator.is_some() && !is_called_at_once(program, function, call) => None,
             (true, _) => Some(SinkKind::StartsLoop),
             (_, Some(blocks))
                 if !is_of_own_subclass(program, member)
@@ -221,6 +229,45 @@ fn sink_at(program: &Program, function: FunctionRef, site: &Site) -> Option<Sink
         _ => false,
     };
     Some(Sink { function, site: call, callee, kind, is_bounded })
+}
+
+/// `wrap(f)(…)`
+fn is_called_at_once(program: &Program, function: FunctionRef, call: ExprId) -> bool {
+    program.module(function.file).role(call) == racewalk_ir::Role::Callee
+}
+
+/// A loop is tried, and where one runs already, another way is taken: `except RuntimeError` around the only start.
+fn tries_a_loop(module: &Module, function: &Function, sinks: &[Sink]) -> bool {
+    let starts = sinks.iter().filter(|sink| sink.kind == SinkKind::StartsLoop);
+    if starts.count() != 1 {
+        return false;
+    }
+    let is_start = |call: ExprId| sinks.iter().any(|sink| sink.site == call && sink.kind == SinkKind::StartsLoop);
+    let names_it =
+        |caught: ExprId| matches!(module.expr(caught), Expr::Name(name, _) if name.as_str() == "RuntimeError");
+    // For each guarded block that is open: its body is, and starts a loop.
+    let mut open: Vec<(bool, bool)> = Vec::new();
+    for event in &function.events {
+        match *event {
+            Event::Try => open.push((true, false)),
+            Event::Call(call) if is_start(call) => {
+                open.iter_mut().filter(|(in_body, _)| *in_body).for_each(|(_, starts)| *starts = true);
+            }
+            Event::Handler(caught) => {
+                let Some((in_body, starts)) = open.last_mut() else { continue };
+                *in_body = false;
+                if *starts && caught.is_some_and(names_it) {
+                    return true;
+                }
+            }
+            Event::Finally | Event::TryElse => open.iter_mut().rev().take(1).for_each(|(in_body, _)| *in_body = false),
+            Event::EndTry => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The result of a future that a wait for several has handed out.

@@ -117,7 +117,7 @@ use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
 use racewalk_ir::{
-    ArgKind, BindingKind, CompKind, Event, Expr, ExprId, FunctionId, Name, Role, ScopeKind, SuspendKind,
+    ArgKind, BindingKind, CompKind, Defs, Event, Expr, ExprId, FunctionId, Name, Role, ScopeKind, SuspendKind,
 };
 use racewalk_link::{Answer, FunctionRef, Type};
 use racewalk_models::ClassKind;
@@ -360,7 +360,14 @@ fn has_async_namesake(ctx: &Context<'_>, target: FunctionRef) -> bool {
 /// The callee is a declaration without a body, or one that only raises, and what overrides it yields, or may do so in an
 /// installed package.
 fn is_implemented_by_generators(ctx: &Context<'_>, function: FunctionId, source: ExprId) -> bool {
-    let site = ctx.program.site(ctx.function_ref(function), source);
+    let made = match ctx.module.expr(source) {
+        Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
+            BindingKind::Value(value) => value,
+            _ => source,
+        },
+        _ => source,
+    };
+    let site = ctx.program.site(ctx.function_ref(function), made);
     site.is_some_and(|site| site.callee.members().iter().any(|member| is_declared_for_generators(ctx, *member)))
 }
 

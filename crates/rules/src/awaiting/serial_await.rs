@@ -385,6 +385,7 @@ impl Serial<'_, '_> {
             }
             if let Event::Suspend(SuspendKind::Await, operand) = *event
                 && let Some(wait) = self.wait(at, operand)
+                && !self.is_given_one_of(operand, &line.waits)
             {
                 line.waits.push(wait);
             }
@@ -432,6 +433,12 @@ impl Serial<'_, '_> {
 
     fn name_of(&self, owner: FunctionId, symbol: SymbolId) -> Name {
         self.ctx.module.function(owner).symbols[symbol.index()].name
+    }
+
+    /// `await f(await g())`: an answer that is waited for is part of the call.
+    fn is_given_one_of(&self, call: ExprId, waits: &[Wait]) -> bool {
+        let span = self.ctx.module.span(call);
+        waits.iter().any(|wait| span.contains(self.ctx.module.span(wait.call)))
     }
 
     /// A question whose answer is kept under a name, or as a part of what is.

@@ -175,6 +175,7 @@ fn alone(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let is_doubtful = crate::looping::is_side_module(ctx.module.name.as_str())
         || is_exported(ctx.program, this)
         || is_one_of_a_family(ctx.program, this)
+        || is_part_of_async_interface(ctx.program, this)
         || answers_requests(ctx.program, this);
     let mut finding = Finding::new(&RULE, ctx.at(body.name_span), ctx.symbol(function), message)
         .help(help)
@@ -193,6 +194,23 @@ fn is_exported(program: &Program, function: FunctionRef) -> bool {
     let name = body.class.map_or(body.name, |class| module.class(class).name);
     let mut lists = program.modules().iter().filter_map(|module| module.exports.as_ref());
     !body.name.as_str().starts_with('_') && lists.any(|names| names.contains(&name))
+}
+
+/// A public method of a class whose other public methods do suspend: who calls the one awaits the other, and an heir may need to.
+fn is_part_of_async_interface(program: &Program, function: FunctionRef) -> bool {
+    let body = program.function(function);
+    let module = program.module(function.file);
+    let is_public = |name: Name| !name.as_str().starts_with('_');
+    let suspends = |id: FunctionId| {
+        let other = module.function(id);
+        other.class == body.class
+            && other.is_async
+            && other.stub == Stub::No
+            && is_public(other.name)
+            && other.events.iter().any(|event| matches!(event, Event::Suspend(..)))
+    };
+    let mut ids = (0..module.functions.len() as u32).map(FunctionId);
+    body.class.is_some() && is_public(body.name) && ids.any(suspends)
 }
 
 /// Its caller chooses between it and others that it awaits alike, with the same arguments, and another one does suspend.

@@ -150,6 +150,8 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 /// An object that outlives the loop, and the place that shows it.
 struct Kept {
     class: Name,
+    /// A member of an object, not of a module.
+    is_member: bool,
     text: String,
     at: Place,
     made: Option<Place>,
@@ -162,7 +164,8 @@ fn given(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
     run.given_names(ctx.program).into_iter().find_map(|name| {
         let class = loop_bound(ctx.program, ctx.evaluator.eval(run.host.id, name))?;
         let text = ctx.program.path_text(ctx.file, name);
-        is_kept_kind(ctx, class).then(|| Kept { class, text, at: ctx.place(name), made: None, route: Vec::new() })
+        let kept = || Kept { class, is_member: false, text, at: ctx.place(name), made: None, route: Vec::new() };
+        is_kept_kind(ctx, class).then(kept)
     })
 }
 
@@ -181,6 +184,7 @@ fn used(ctx: &Context<'_>, run: &Run) -> Option<Kept> {
     let held = ctx.shared.homes.held(home)?;
     Some(Kept {
         class: held.class,
+        is_member: matches!(home, Home::Field(..)),
         text: ctx.program.path_text(function.file, site),
         at: Place { file: function.file, span: ctx.program.module(function.file).span(site) },
         made: held.made,
@@ -223,13 +227,15 @@ fn describe(ctx: &Context<'_>, run: &Run, made: ExprId, kept: &Kept) -> Finding 
     let host: FunctionId = run.host.id;
     let Kept { class, text, .. } = kept;
     let symbol = ctx.symbol(host);
+    // An object's own lock is bound to a loop by those who have to wait for it, and mostly nobody does.
+    let is_idle = kept.is_member && is_primitive(ctx.program, *class);
     let message = format!(
         "every call of `{symbol}` makes an event loop of its own, while `{text}` (`{class}`) lives on: it stays bound to a \
          loop that is closed"
     );
     let mut finding = Finding::new(&RULE, ctx.place(made), symbol, message)
         .help("one loop for the object's whole life: make the callers async, or keep one loop in one thread and submit to it")
-        .confidence(Confidence::Likely)
+        .confidence(if is_idle { Confidence::Possible } else { Confidence::Likely })
         .shape(class.to_string())
         .related(kept.at, format!("`{text}` is used here, on the loop of this call"));
     if let Some(place) = kept.made {
