@@ -19,7 +19,6 @@ use racewalk_ir::{
 };
 use racewalk_link::{Evaluator, FileId, FunctionRef, KnownGuards, Leg, Program, Type};
 use racewalk_report::Confidence;
-use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 use std::sync::OnceLock;
@@ -109,24 +108,22 @@ impl Shared {
     }
 }
 
-/// All names, members, short texts and imported names in the program.
+/// All names, members, short texts and imported names in the program. By the one thread that asks first: one that waited for
+/// others could be given another rule's work meanwhile, which asks for the same and would wait for ever.
 fn mentioned(program: &Program) -> FxHashSet<Name> {
-    let modules: Vec<&Module> = program.modules().iter().filter(|module| !module.signatures_only).collect();
-    let in_module = |module: &Module| {
-        let used = module.exprs.iter().filter_map(|expr| match *expr {
+    let mut names = FxHashSet::default();
+    for module in program.modules().iter().filter(|module| !module.signatures_only) {
+        names.extend(module.exprs.iter().filter_map(|expr| match *expr {
             Expr::Name(name, _) | Expr::Attr(_, name) | Expr::Literal(Literal::Str(name)) => Some(name),
             _ => None,
-        });
-        let imported = module.bindings.iter().filter_map(|binding| match binding.kind {
+        }));
+        names.extend(module.bindings.iter().filter_map(|binding| match binding.kind {
             BindingKind::ImportMember(_, name) => Some(name),
             _ => None,
-        });
-        used.chain(imported).chain(module.exports.iter().flatten().copied()).collect::<FxHashSet<Name>>()
-    };
-    modules.into_par_iter().map(in_module).reduce(FxHashSet::default, |mut all, one| {
-        all.extend(one);
-        all
-    })
+        }));
+        names.extend(module.exports.iter().flatten());
+    }
+    names
 }
 
 /// A module that others import patches the loop as it is imported.
