@@ -7,6 +7,7 @@ mod debug;
 mod explain;
 mod inventory;
 mod output;
+mod profile;
 mod progress;
 mod rules;
 

@@ -1,6 +1,7 @@
 //! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
 
 mod baseline;
+mod costs;
 mod explain;
 mod fingerprint;
 mod installed;
@@ -14,16 +15,19 @@ mod suppress;
 mod tool;
 
 pub use baseline::{BaselineFile, BaselinePruning, BaselineUpdate};
+pub use costs::Costs;
 pub use explain::Explanation;
 pub use measure::AwaitedCall;
 pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
-pub use racewalk_rules::{Question, Rule};
+pub use racewalk_rules::{Clocks, Question, Rule};
 
+use costs::Files;
 use racewalk_ir::Name;
 use racewalk_link::{FileNames, Program, Reach, Settings};
 use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
+use racewalk_rules::Ground;
 use selection::Selection;
 use std::path::PathBuf;
 use std::sync::Once;
@@ -91,6 +95,8 @@ pub struct Outcome {
     pub sources: Sources,
     /// Which findings the configuration wants the check to fail on.
     pub fail_on: Option<FailOn>,
+    /// What it has cost, when the engine was lent clocks.
+    pub costs: Option<Costs>,
 }
 
 /// How far a check is.
@@ -100,8 +106,12 @@ pub enum Stage {
     Discovering,
     /// Reading and lowering this many files.
     Reading(usize),
-    /// Linking them into one program.
+    /// Reading what installed packages declare, and the models of libraries.
+    Consulting,
+    /// Linking all of it into one program.
     Linking,
+    /// Gathering what the rules rest on.
+    Gathering,
     /// Running this many rules.
     Judging(usize),
     /// Turning findings into the report.
@@ -113,6 +123,7 @@ pub struct Engine {
     rules: Vec<&'static Rule>,
     threads: usize,
     is_last: bool,
+    clocks: Option<Clocks>,
     on_stage: Box<dyn Fn(Stage) + Send + Sync>,
 }
 
@@ -126,7 +137,7 @@ impl Engine {
     /// An analyser with these rules and the tool's own.
     pub fn with_rules(rules: &[&'static Rule]) -> Self {
         let rules = rules.iter().copied().chain(tool::RULES).collect();
-        Self { rules, threads: 0, is_last: false, on_stage: Box::new(|_| {}) }
+        Self { rules, threads: 0, is_last: false, clocks: None, on_stage: Box::new(|_| {}) }
     }
 
     /// Works on this many threads instead of one a core. The answers are the same.
@@ -140,6 +151,13 @@ impl Engine {
     #[must_use]
     pub fn for_last_check(mut self) -> Self {
         self.is_last = true;
+        self
+    }
+
+    /// Measures with these clocks what the parts of a check cost: [`Outcome::costs`].
+    #[must_use]
+    pub fn measured(mut self, clocks: Clocks) -> Self {
+        self.clocks = Some(clocks);
         self
     }
 
@@ -202,18 +220,23 @@ impl Engine {
         vocabulary: &Vocabulary,
         project: &mut Project,
     ) -> Result<Outcome, Failure> {
-        let linked = self.linked(disk, options, project)?;
+        let files = Files::new(self.clocks);
+        let linked = self.linked(disk, options, project, &files)?;
         let selection = Selection::new(&self.rules, options, &project.config);
         let check = present::Check { disk, project, selection: &selection, vocabulary, options };
         let rules = selection.to_run();
+        self.enter(Stage::Gathering);
+        let ground = Ground::new(&linked.program, self.clocks);
         self.enter(Stage::Judging(rules.len()));
-        let found = racewalk_rules::run(&linked.program, &rules);
+        let found = ground.judge(&rules);
+        let costs = self.clocks.map(|_| Costs::new(&files, ground.costs()));
         self.enter(Stage::Reporting);
         let outcome = check.outcome(&linked.program, &linked.units, found, &linked.skipped);
         if self.is_last {
+            std::mem::forget(ground);
             std::mem::forget(linked);
         }
-        Ok(outcome)
+        Ok(Outcome { costs, ..outcome })
     }
 
     /// Tells whoever watches that the next stage begins.
@@ -233,10 +256,11 @@ impl Engine {
     }
 
     /// The files as one program. What is read of installed packages joins the project's files.
-    fn linked(&self, disk: &Disk, options: &Options, project: &mut Project) -> Result<Linked, Failure> {
+    fn linked(&self, disk: &Disk, options: &Options, project: &mut Project, costs: &Files) -> Result<Linked, Failure> {
         self.enter(Stage::Reading(project.files.len()));
         let working = &options.working_directory;
-        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files);
+        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files, costs);
+        self.enter(Stage::Consulting);
         let extra = models::read(disk, &project.config.models, working)?;
         let installed = installed::read(disk, project, &modules, working);
         project.files.extend(installed.files);

@@ -1,8 +1,9 @@
 //! Reading and lowering all files, in parallel.
 
+use crate::costs::Files;
 use racewalk_ir::{Event, Module, Name};
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
-use racewalk_python::{Source, lower as lower_python, notebook_source, parse as parse_python};
+use racewalk_python::{Source, lower as lower_python, lower_noting, notebook_source, parse as parse_python};
 use racewalk_report::{Skipped, SourceText};
 use rayon::prelude::*;
 
@@ -45,8 +46,9 @@ pub(crate) struct Lowered {
 }
 
 /// Reads and lowers the files. A text is dropped as soon as it is lowered.
-pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
-    let lowered: Vec<_> = files.par_iter().enumerate().map(|(index, file)| lower_file(disk, file, index)).collect();
+pub(crate) fn lower(disk: &Disk, files: &[SourceFile], costs: &Files) -> Lowered {
+    let lower = |(index, file)| lower_file(disk, file, index, costs);
+    let lowered: Vec<_> = files.par_iter().enumerate().map(lower).collect();
     let mut all = Lowered::default();
     for (file, result) in files.iter().zip(lowered) {
         match result {
@@ -63,9 +65,14 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile]) -> Lowered {
 }
 
 /// The modules in a file that has this place in the project's list.
-pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize) -> Result<Vec<(Unit, Module)>, String> {
+pub(crate) fn lower_file(
+    disk: &Disk,
+    file: &SourceFile,
+    index: usize,
+    costs: &Files,
+) -> Result<Vec<(Unit, Module)>, String> {
     let lower = |(part, text): (Part, String)| {
-        let module = lower_part(file, &part, &text);
+        let module = costs.measured(|is_parsed| lower_part(file, &part, &text, is_parsed));
         (Unit { file: index, part, lines: line_count(&text) }, module)
     };
     Ok(parts(disk, file)?.into_iter().map(lower).collect())
@@ -114,9 +121,9 @@ fn blocks(text: &str) -> Vec<(Part, String)> {
     blocks.map(part).collect()
 }
 
-fn lower_part(file: &SourceFile, part: &Part, text: &str) -> Module {
+fn lower_part(file: &SourceFile, part: &Part, text: &str, is_parsed: &mut dyn FnMut()) -> Module {
     let source = source(file, part, text);
-    let module = lower_python(source);
+    let module = lower_noting(source, is_parsed);
     // A fragment in a document that awaits at its top level is meant for a prompt that allows it.
     if file.kind == Kind::Markdown && suspends_at_top(&module) {
         return lower_python(Source { is_notebook: true, ..source });

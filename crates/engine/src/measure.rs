@@ -1,5 +1,6 @@
 //! What the measuring tools ask: how long parsing alone takes, and what inference knows of each awaited call.
 
+use crate::costs::Files;
 use crate::lower::{self, Unit};
 use crate::{Engine, Options};
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Span, SuspendKind};
@@ -43,7 +44,7 @@ impl Engine {
         let disk = Disk::default();
         self.in_pool(|| {
             let (_, mut project) = self.discovered(&disk, options)?;
-            let linked = self.linked(&disk, options, &mut project)?;
+            let linked = self.linked(&disk, options, &mut project, &Files::default())?;
             let files: Vec<_> = linked.program.files().zip(&linked.units).collect();
             let reported = |(file, _): &(FileId, &Unit)| linked.program.reported[file.index()];
             let of_file = |(file, unit)| calls_of(&disk, &project.files, &linked.program, file, unit);

@@ -577,7 +577,8 @@ fn may_be_on_loop(ctx: &Context<'_>, function: FunctionRef) -> bool {
 
 /// Code on the loop that changes, or goes through, the same place without the thread's lock.
 fn on_loop(ctx: &Context<'_>, thread: FunctionRef, used: &Use) -> Option<Other> {
-    let theirs = ctx.shared.loop_uses.get_or_init(|| LoopUses::new(ctx)).of(used.cell.root);
+    let uses = ctx.shared.loop_uses.get_or_init(|| ctx.apart("the loop's side of threads", || LoopUses::new(ctx)));
+    let theirs = uses.of(used.cell.root);
     let clash = theirs.iter().find(|(other, theirs)| {
         clashes(used.access, theirs.access)
             && (theirs.access == Access::Iterates || used.cell.key == theirs.cell.key)

@@ -525,7 +525,7 @@ fn is_emptied(ctx: &Context<'_>, cell: Cell) -> bool {
         Root::Field(_, name) | Root::Param(_, name) => name,
         Root::Variable(variable) => ctx.program.function(variable.owner).symbols[variable.symbol.index()].name,
     };
-    ctx.shared.race.mutators(ctx.program).of(name).iter().any(|mutation| mutation.takes)
+    ctx.mutators().of(name).iter().any(|mutation| mutation.takes)
 }
 
 /// A flag that is set and that nobody takes back: the second setting changes nothing.
