@@ -4,6 +4,7 @@ use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::bounding::no_timeout;
+use crate::claims::Claims;
 use crate::fate;
 use crate::finding::{Finding, Hop, Place};
 use crate::homes::Homes;
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     mentioned: OnceLock<FxHashSet<Name>>,
     /// The import roots of libraries whose clients are made with a time limit.
     pub limited_clients: FxHashSet<&'static str>,
+    /// What annotations claim.
+    pub claims: Claims,
     /// What all this costs, when somebody wants to know.
     pub meter: Meter,
 }
@@ -101,6 +104,7 @@ impl Shared {
             loop_uses: OnceLock::new(),
             mentioned: OnceLock::new(),
             limited_clients: no_timeout::limited_clients(program),
+            claims: Claims::new(program),
             meter,
         }
     }

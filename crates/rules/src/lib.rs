@@ -4,6 +4,7 @@ mod alone;
 mod awaiting;
 mod bounding;
 mod cancelling;
+mod claims;
 mod context;
 mod errors;
 mod fate;
@@ -78,6 +79,7 @@ pub fn all() -> &'static [&'static Rule] {
         &sharing::sleep_as_sync::RULE,
         &sharing::stale_write::RULE,
         &sharing::stampede::RULE,
+        &claims::false_annotation::RULE,
     ];
     ALL
 }

@@ -36,7 +36,7 @@ pub(super) fn lock_name(program: &Program, function: FunctionRef, take: &Take) -
 
 /// The place that keeps what is taken, and whether that is a table of locks: also of one that has another name here, that
 /// comes out of a table, or that a context manager takes which is given it.
-pub(super) fn kept_in(program: &Program, function: FunctionRef, take: &Take) -> Option<(Root, bool)> {
+pub(crate) fn kept_in(program: &Program, function: FunctionRef, take: &Take) -> Option<(Root, bool)> {
     let keyed = take.lock.is_some_and(|lock| lock.key != Key::None);
     if let Some(root) = take.root {
         return Some((root, keyed));
@@ -93,7 +93,7 @@ fn root_of(program: &Program, function: FunctionRef, path: Path) -> Option<Root>
 }
 
 /// The expression that names what is taken.
-pub(super) fn place_of(program: &Program, function: FunctionRef, take: &Take) -> ExprId {
+pub(crate) fn place_of(program: &Program, function: FunctionRef, take: &Take) -> ExprId {
     let module = program.module(function.file);
     match module.expr(take.at) {
         Expr::Call(callee, _) if take.by_hand => match module.expr(callee) {

@@ -53,7 +53,10 @@ struct Overlapping {
 /// Whether another execution may come between a conflict's read and its write.
 fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> Option<Overlapping> {
     let this = ctx.function_ref(function);
-    if is_constructor(ctx, this) || is_held_by_callers(ctx, this, 5) {
+    if is_constructor(ctx, this)
+        || is_held_by_callers(ctx, this, 5)
+        || ctx.shared.claims.is_owned_by(ctx, conflict.cell.root, this)
+    {
         return None;
     }
     let overlap = ctx.shared.race.overlaps.of(this).filter(|overlap| is_shared(ctx, this, conflict.cell, *overlap));
@@ -351,7 +354,7 @@ fn names_in(ctx: &Context<'_>, value: ExprId, depth: u32) -> Vec<&'static str> {
 /// Every caller holds a lock while it calls.
 fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
-    if is_locked_by_decorator(ctx, function) {
+    if is_locked_by_decorator(ctx, function) || ctx.shared.claims.is_called_locked(ctx, function) {
         return true;
     }
     // What a test calls by itself says nothing of the program.
