@@ -45,7 +45,7 @@ pub(super) fn stands_on_nothing(at: Place, within: FunctionRef) -> Fault {
 enum Subject {
     Function(FunctionRef),
     /// States, and the body that introduces them.
-    States(FunctionRef, Vec<Root>),
+    States(FunctionRef, Vec<(Option<ClassRef>, Root)>),
     Nothing,
 }
 
@@ -93,14 +93,10 @@ impl Reader<'_> {
                 Ok(None) => {}
                 Err(fault) => claims.unreadable.push(fault),
             },
-            (claim @ (Claim::GuardedBy(_) | Claim::Owner(_)), Subject::States(within, roots)) => {
+            (claim @ (Claim::GuardedBy(_) | Claim::Owner(_)), Subject::States(within, states)) => {
                 match self.state(within, &claim) {
-                    Ok(Some((text, what))) => claims.states.extend(roots.into_iter().map(|root| StateClaim {
-                        at: self.at(),
-                        text: text.clone(),
-                        within,
-                        root,
-                        said: what.clone(),
+                    Ok(Some((text, what))) => claims.states.extend(states.into_iter().map(|(class, root)| {
+                        StateClaim { at: self.at(), text: text.clone(), within, class, root, said: what.clone() }
                     })),
                     Ok(None) => {}
                     Err(fault) => claims.unreadable.push(fault),
@@ -148,45 +144,45 @@ impl Reader<'_> {
             return Subject::Function(FunctionRef { file: self.file, id: FunctionId(id as u32) });
         }
         let mut within = None;
-        let mut roots = Vec::new();
-        for (function, root) in self.fields(&holds).chain(self.variables(&holds)) {
+        let mut states = Vec::new();
+        for (function, class, root) in self.fields(&holds).chain(self.variables(&holds)) {
             within.get_or_insert(function);
-            roots.push(root);
+            states.push((class, root));
         }
         match within {
-            Some(id) => Subject::States(FunctionRef { file: self.file, id }, roots),
+            Some(id) => Subject::States(FunctionRef { file: self.file, id }, states),
             None => Subject::Nothing,
         }
     }
 
     /// The members that methods assign on the line.
-    fn fields(&self, holds: &impl Fn(Span) -> bool) -> impl Iterator<Item = (FunctionId, Root)> {
+    fn fields(&self, holds: &impl Fn(Span) -> bool) -> impl Iterator<Item = (FunctionId, Option<ClassRef>, Root)> {
         let classes = self.module.classes.iter().enumerate();
         let fields = classes.flat_map(|(class, body)| body.fields.iter().map(move |field| (class, field)));
         let introduces = |kind| matches!(kind, BindingKind::Value(_) | BindingKind::Typed(..) | BindingKind::Part(..));
         fields.filter(move |(_, field)| introduces(field.kind) && holds(field.span)).filter_map(|(class, field)| {
             let class = ClassRef { file: self.file, id: racewalk_ir::ClassId(class as u32) };
-            Some((field.function, names::field(self.program, class, field.name)?))
+            Some((field.function, Some(class), names::field(self.program, class, field.name)?))
         })
     }
 
     /// The variables, and members that a class's body declares, on the line.
-    fn variables(&self, holds: &impl Fn(Span) -> bool) -> impl Iterator<Item = (FunctionId, Root)> {
+    fn variables(&self, holds: &impl Fn(Span) -> bool) -> impl Iterator<Item = (FunctionId, Option<ClassRef>, Root)> {
         let introduces = |kind| matches!(kind, BindingKind::Value(_) | BindingKind::Typed(..) | BindingKind::Part(..));
         let on_line = self.module.bindings.iter().filter(move |bound| introduces(bound.kind) && holds(bound.span));
         on_line.filter_map(|bound| {
             let owner = self.module.function(bound.owner);
             let name = owner.symbols[bound.symbol.index()].name;
-            let root = match (owner.kind, owner.class) {
-                (FunctionKind::ClassBody, Some(id)) => {
-                    names::field(self.program, ClassRef { file: self.file, id }, name)?
-                }
-                _ => {
+            let class = owner.class.filter(|_| owner.kind == FunctionKind::ClassBody);
+            let class = class.map(|id| ClassRef { file: self.file, id });
+            let root = match class {
+                Some(class) => names::field(self.program, class, name)?,
+                None => {
                     let owner = FunctionRef { file: self.file, id: bound.owner };
                     Root::Variable(Variable { owner, symbol: bound.symbol })
                 }
             };
-            Some((bound.within, root))
+            Some((bound.within, class, root))
         })
     }
 

@@ -14,9 +14,9 @@ use crate::context::Context;
 use crate::finding::Place;
 use crate::inventory::accesses::{Access, in_file};
 use crate::looping::is_test_module;
-use crate::race::cells::{Root, name_of};
+use crate::race::cells::{Owner, Root, name_of};
 use racewalk_ir::{Expr, FunctionKind, Module, Name};
-use racewalk_link::{FileId, FunctionRef, Program};
+use racewalk_link::{ClassRef, FileId, FunctionRef, Program, Type};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::sync::OnceLock;
@@ -50,10 +50,33 @@ pub(crate) struct StateClaim {
     pub text: String,
     /// The function in which the state is introduced.
     pub within: FunctionRef,
+    /// The class whose objects it speaks of, when it is a member.
+    pub class: Option<ClassRef>,
     /// The state.
     pub root: Root,
     /// The claim.
     pub said: Said,
+}
+
+impl StateClaim {
+    /// It speaks of all objects that have the member, not only of those of a subclass of the one that declares it.
+    fn is_general(&self) -> bool {
+        match self.root {
+            Root::Field(declaring, _) => self.class.is_none_or(|class| class == declaring),
+            _ => true,
+        }
+    }
+
+    /// The access is one to an object that the claim speaks of. What the code of another subclass does with the member of a
+    /// common base is no business of this one.
+    fn speaks_of(&self, program: &Program, access: &Access) -> bool {
+        let Some(class) = self.class.filter(|_| !self.is_general()) else { return true };
+        let module = program.module(access.function.file);
+        let method = method_around(module, access.function.id).and_then(|id| module.function(id).class);
+        let by = method.map(|id| ClassRef { file: access.function.file, id });
+        let descends = |from: ClassRef, to: ClassRef| program.lineage(from).any(|base| base == Type::Class(to));
+        access.cell.owner == Owner::Receiver && by.is_some_and(|by| descends(by, class) || descends(class, by))
+    }
 }
 
 /// A claim about a function: it is called with the lock held.
@@ -179,33 +202,11 @@ impl Claims {
         }
         let accesses = self.accesses(ctx);
         for claim in &self.states {
-            self.judge_state(ctx, claim, accesses.get(&claim.root).map_or(&[], Vec::as_slice), &mut verdicts);
+            let all = accesses.get(&claim.root).into_iter().flatten().copied();
+            let own: Vec<Access> = all.filter(|access| claim.speaks_of(ctx.program, access)).collect();
+            judge_state(ctx, claim, &own, &mut verdicts);
         }
         verdicts
-    }
-
-    fn judge_state(&self, ctx: &Context<'_>, claim: &StateClaim, accesses: &[Access], verdicts: &mut Verdicts) {
-        if declared::is_unshared_local(ctx.program, claim, accesses) {
-            verdicts.faults.push(declared::stands_on_nothing(claim.at, claim.within));
-            return;
-        }
-        let fault = match &claim.said {
-            Said::Guarded(lock) => guarded::fault_of_state(ctx, claim, lock, accesses),
-            Said::Owned(owner) => owned::fault(ctx, claim, Some(*owner), accesses),
-            Said::OwnedByOne => owned::fault(ctx, claim, None, accesses),
-        };
-        match (fault, &claim.said) {
-            (Some(fault), _) => verdicts.faults.push(fault),
-            (None, Said::Guarded(_)) => {
-                verdicts.guarded.insert(claim.root);
-            }
-            (None, Said::Owned(owner)) => {
-                verdicts.owned.insert(claim.root, Some(*owner));
-            }
-            (None, Said::OwnedByOne) => {
-                verdicts.owned.insert(claim.root, owned::one_owner(ctx, accesses));
-            }
-        }
     }
 
     /// Who gets to the claimed states. Only files that use a name of one are looked at.
@@ -222,6 +223,33 @@ impl Claims {
             }
         }
         found
+    }
+}
+
+/// Finds out whether a claim about a state holds. One that speaks of some of the objects only is checked, and is no knowledge
+/// about the others.
+fn judge_state(ctx: &Context<'_>, claim: &StateClaim, accesses: &[Access], verdicts: &mut Verdicts) {
+    if declared::is_unshared_local(ctx.program, claim, accesses) {
+        verdicts.faults.push(declared::stands_on_nothing(claim.at, claim.within));
+        return;
+    }
+    let fault = match &claim.said {
+        Said::Guarded(lock) => guarded::fault_of_state(ctx, claim, lock, accesses),
+        Said::Owned(owner) => owned::fault(ctx, claim, Some(*owner), accesses),
+        Said::OwnedByOne => owned::fault(ctx, claim, None, accesses),
+    };
+    match (fault, &claim.said) {
+        (Some(fault), _) => verdicts.faults.push(fault),
+        (None, _) if !claim.is_general() => {}
+        (None, Said::Guarded(_)) => {
+            verdicts.guarded.insert(claim.root);
+        }
+        (None, Said::Owned(owner)) => {
+            verdicts.owned.insert(claim.root, Some(*owner));
+        }
+        (None, Said::OwnedByOne) => {
+            verdicts.owned.insert(claim.root, owned::one_owner(ctx, accesses));
+        }
     }
 }
 
