@@ -242,7 +242,7 @@ fn at_call(
 }
 
 /// `made = Made(); await made.load()`: the function has just made the object, and has it alone.
-fn is_of_new_object(ctx: &Context<'_>, caller: FunctionRef, site: ExprId) -> bool {
+pub(super) fn is_of_new_object(ctx: &Context<'_>, caller: FunctionRef, site: ExprId) -> bool {
     let module = ctx.program.module(caller.file);
     let Expr::Call(callee, _) = module.expr(site) else { return false };
     let Expr::Attr(base, _) = module.expr(callee) else { return false };

@@ -1,7 +1,7 @@
 //! Whether one task alone writes a state: the writes lie in the function that the task runs, or in what only that calls, and
 //! the task is started once.
 
-use super::guarded::{is_before_others, is_run_at_once};
+use super::guarded::{is_before_others, is_of_new_object, is_run_at_once};
 use super::{Fault, StateClaim, place_in};
 use crate::context::Context;
 use crate::inventory::accesses::{Access, is_initial};
@@ -10,7 +10,7 @@ use crate::looping::is_test_module;
 use crate::race::cells::{Owner, Root};
 use crate::race::overlap::Evidence;
 use crate::race::tasks::tasks;
-use crate::sharing::is_shared;
+use crate::sharing::{is_own_object, is_shared};
 use racewalk_ir::{Event, ExprId, FunctionKind};
 use racewalk_link::{FunctionRef, How};
 use racewalk_report::inventory::Does;
@@ -129,7 +129,10 @@ fn climb(ctx: &Context<'_>, function: FunctionRef, left: u32, found: &mut Vec<Fu
     let calls = |(caller, site, how): &(FunctionRef, ExprId, How)| {
         matches!(how, How::Calls | How::Implicit) && is_run_at_once(ctx, *caller, *site, function)
     };
-    let direct: Vec<FunctionRef> = callers(ctx, function).filter(calls).map(|(caller, ..)| caller).collect();
+    // Who calls on an object that it has just made is not the only one: each call has one of its own.
+    let shares = |(caller, site, _): &(FunctionRef, ExprId, How)| !is_of_new_object(ctx, *caller, *site);
+    let direct = callers(ctx, function).filter(calls).filter(shares);
+    let direct: Vec<FunctionRef> = direct.map(|(caller, ..)| caller).collect();
     let is_started = callers(ctx, function).any(|caller| !calls(&caller));
     match left.checked_sub(1) {
         Some(left) if !direct.is_empty() => {
@@ -211,13 +214,18 @@ fn starts(ctx: &Context<'_>, claim: &StateClaim, owner: FunctionRef) -> Option<V
     if let Some(start) = several {
         return Some(vec![*start]);
     }
-    let again: Vec<Start> =
-        all.into_iter().filter(|(by, site)| !overlaps.is_guarded(*by, *site) && !cancels(ctx, *by)).collect();
+    let is_again = |(by, site): &Start| {
+        !overlaps.is_guarded(*by, *site) && !cancels(ctx, *by) && !is_of_new_object(ctx, *by, *site)
+    };
+    let again: Vec<Start> = all.into_iter().filter(is_again).collect();
     if again.iter().enumerate().any(|(at, one)| again[at + 1..].iter().any(|other| overlap(ctx, owner, *one, *other))) {
         return Some(again);
     }
     let many = overlaps.of(owner).filter(|overlap| match overlap.evidence {
-        Evidence::Served(_) | Evidence::Spawned(..) => is_shared(ctx, owner, receiver_cell(claim), *overlap),
+        Evidence::Served(_) | Evidence::Spawned(..) => {
+            is_shared(ctx, owner, receiver_cell(claim), *overlap)
+                && !(matches!(claim.root, Root::Field(..)) && is_own_object(ctx, owner, *overlap))
+        }
         Evidence::Beside(..) | Evidence::ForTasks => false,
     });
     many.map(|overlap| match overlap.evidence {

@@ -173,7 +173,7 @@ fn is_made_of(ctx: &Context<'_>, function: FunctionId, local: &str, param: &str,
 }
 
 /// Every call makes its own object of the class, and nothing starts several tasks on one.
-fn is_own_object(ctx: &Context<'_>, function: FunctionRef, overlap: Overlap) -> bool {
+pub(crate) fn is_own_object(ctx: &Context<'_>, function: FunctionRef, overlap: Overlap) -> bool {
     let class = ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id });
     let is_shared = matches!(overlap.evidence, Evidence::Spawned(..)) && overlap.same_object;
     class.is_some_and(|class| ctx.shared.race.is_made_per_call(class)) && !is_shared
