@@ -8,7 +8,7 @@ use crate::inventory::names;
 use crate::race::cells::{Cell, Cells, Owner, Root, bindings_of};
 use crate::race::locks::permits;
 use crate::race::overlap::is_of;
-use racewalk_ir::{BindingKind, Comment, Expr, FunctionId, FunctionKind, Module, Name, Span};
+use racewalk_ir::{BindingKind, ClassId, Comment, Expr, Function, FunctionId, FunctionKind, Module, Name, Span};
 use racewalk_link::{ClassRef, FileId, FunctionRef, Program, Type, Variable};
 use racewalk_models::ClassKind;
 use racewalk_report::{Claim, ClaimedPath, parse_claim};
@@ -137,7 +137,7 @@ impl Reader<'_> {
         let holds = |span: Span| line.start < line.end && line.contains(span);
         let functions = self.module.functions.iter().enumerate();
         let mut named = functions.filter(|(_, body)| body.kind == FunctionKind::Function);
-        let stands_on = |body: &racewalk_ir::Function| {
+        let stands_on = |body: &Function| {
             holds(body.name_span) || body.decorators.iter().any(|decorator| holds(self.module.span(*decorator)))
         };
         if let Some((id, _)) = named.find(|(_, body)| stands_on(body)) {
@@ -161,7 +161,7 @@ impl Reader<'_> {
         let fields = classes.flat_map(|(class, body)| body.fields.iter().map(move |field| (class, field)));
         let introduces = |kind| matches!(kind, BindingKind::Value(_) | BindingKind::Typed(..) | BindingKind::Part(..));
         fields.filter(move |(_, field)| introduces(field.kind) && holds(field.span)).filter_map(|(class, field)| {
-            let class = ClassRef { file: self.file, id: racewalk_ir::ClassId(class as u32) };
+            let class = ClassRef { file: self.file, id: ClassId(class as u32) };
             Some((field.function, Some(class), names::field(self.program, class, field.name)?))
         })
     }

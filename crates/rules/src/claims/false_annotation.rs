@@ -110,6 +110,7 @@
 //! - What may be the lock and may be another: unknown context managers, locks that a parameter brings.
 //! - Accesses that a value of unknown type leads to, private helpers that nobody is seen to call, and functions that are
 //!   handed over while the lock is held.
+//! - Which of two objects of one class the lock belongs to, and which key of a table it is.
 //! - A lock or owner that may be a lock or a function, as far as can be told.
 //! - Writes of a function before it starts the owner's task, or after it has waited for its end; a task that is started
 //!   again after the older one was cancelled.

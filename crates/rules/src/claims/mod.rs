@@ -15,7 +15,7 @@ use crate::finding::Place;
 use crate::inventory::accesses::{Access, in_file};
 use crate::looping::is_test_module;
 use crate::race::cells::{Owner, Root, name_of};
-use racewalk_ir::{Expr, FunctionKind, Module, Name};
+use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Module, Name};
 use racewalk_link::{ClassRef, FileId, FunctionRef, Program, Type};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -157,6 +157,12 @@ impl Claims {
         self.functions.get(&function).into_iter().flatten().map(|claim| &claim.lock)
     }
 
+    /// The places of the locks that the function is called with, where the claim holds.
+    pub fn held_by_claim(&self, ctx: &Context<'_>, function: FunctionRef) -> impl Iterator<Item = Root> {
+        let holds = self.is_called_locked(ctx, function);
+        self.held_on_entry(function).filter(move |_| holds).filter_map(|lock| lock.roots.first().copied())
+    }
+
     /// The function is called with a lock held: so it is claimed, and no caller is seen that does not hold it.
     pub fn is_called_locked(&self, ctx: &Context<'_>, function: FunctionRef) -> bool {
         !self.functions.is_empty() && self.verdicts(ctx).called_locked.contains(&function)
@@ -261,12 +267,12 @@ fn is_looked_at(program: &Program, file: FileId, names: &FxHashSet<Name>) -> boo
 }
 
 /// The place of an expression of a function.
-fn place_in(program: &Program, function: FunctionRef, at: racewalk_ir::ExprId) -> Place {
+fn place_in(program: &Program, function: FunctionRef, at: ExprId) -> Place {
     Place { file: function.file, span: program.module(function.file).span(at) }
 }
 
 /// The function around a body, itself included, that is a method, with its class.
-fn method_around(module: &Module, function: racewalk_ir::FunctionId) -> Option<racewalk_ir::FunctionId> {
+fn method_around(module: &Module, function: FunctionId) -> Option<FunctionId> {
     let mut outwards = std::iter::successors(Some(function), |id| module.function(*id).parent);
     outwards.find(|id| module.function(*id).class.is_some() && module.function(*id).kind == FunctionKind::Function)
 }

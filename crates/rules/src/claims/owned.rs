@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::inventory::accesses::{Access, is_initial};
 use crate::inventory::names;
 use crate::looping::is_test_module;
-use crate::race::cells::{Owner, Root};
+use crate::race::cells::{Cell, Owner, Root};
 use crate::race::overlap::Evidence;
 use crate::race::tasks::tasks;
 use crate::sharing::{is_own_object, is_shared};
@@ -263,8 +263,8 @@ fn executions(ctx: &Context<'_>, function: FunctionRef) -> Vec<FunctionRef> {
 }
 
 /// The state, as a method of its object sees it.
-fn receiver_cell(claim: &StateClaim) -> crate::race::cells::Cell {
-    crate::race::cells::Cell { root: claim.root, owner: Owner::Receiver, part: None, key: None }
+fn receiver_cell(claim: &StateClaim) -> Cell {
+    Cell { root: claim.root, owner: Owner::Receiver, part: None, key: None }
 }
 
 /// Who cancels before it starts again has one at a time.

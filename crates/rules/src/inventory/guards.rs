@@ -182,6 +182,7 @@ fn held_by_callers(ctx: &Context<'_>, function: FunctionRef, left: u32) -> Vec<S
     let Some(left) = left.checked_sub(1) else { return Vec::new() };
     let mut names = by_decorators(ctx, function);
     let program = ctx.program;
+    names.extend(ctx.shared.claims.held_by_claim(ctx, function).map(|root| names::name(program, root)));
     if program.entries.contains_key(&function) {
         return names;
     }
