@@ -161,6 +161,10 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     pub(crate) statistics: bool,
 
+    /// Print on standard error what each stage and each rule has cost
+    #[arg(long)]
+    pub(crate) profile: bool,
+
     /// Load nothing but PATH: no project around it, no configuration or baseline, no installed packages but those named
     #[arg(long)]
     pub(crate) isolated: bool,

@@ -1,17 +1,25 @@
 //! `racewalk check`.
 
 use crate::arguments::{self, CheckArguments, Format};
+use crate::profile::{self, Profile};
 use crate::{cache, output, progress};
 use racewalk_engine::report::{self, Severity, Skipped};
-use racewalk_engine::{BaselineFile, CacheDirectory, FailOn, Options, Outcome};
+use racewalk_engine::{BaselineFile, CacheDirectory, Engine, FailOn, Options, Outcome};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Checks, prints, and says by the exit status whether something was found.
 pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
-    let outcome = check(arguments)?;
+    let profile = arguments.profile.then(Profile::start);
+    let outcome = check(arguments, profile.as_ref())?;
+    if let Some(profile) = &profile {
+        profile.printing();
+    }
     output::print(&render(arguments, &outcome))?;
+    if let Some(profile) = profile {
+        output::aside(&profile.table(&outcome));
+    }
     tell_skipped(&outcome.report.summary.skipped);
     if let Some(number @ 1..) = outcome.report.summary.baselined {
         output::note(&format!("the baseline holds back {}", output::count(number, "finding")));
@@ -26,14 +34,19 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn check(arguments: &CheckArguments) -> Result<Outcome, String> {
+fn check(arguments: &CheckArguments, profile: Option<&Profile>) -> Result<Outcome, String> {
     let options = options(arguments)?;
-    match stdin_name(arguments)? {
-        Some(name) => {
-            let text = read_stdin()?;
-            progress::watch(|engine| engine.check_text(&options, name, text))
-        }
-        None => progress::watch(|engine| engine.check(&options)),
+    let text = match stdin_name(arguments)? {
+        Some(name) => Some((name, read_stdin()?)),
+        None => None,
+    };
+    let work = |engine: &Engine| match text {
+        Some((name, text)) => engine.check_text(&options, name, text),
+        None => engine.check(&options),
+    };
+    match profile {
+        Some(profile) => progress::watch_with(Engine::default().measured(profile::CLOCKS), profile.teller(), work),
+        None => progress::watch(work),
     }
 }
 

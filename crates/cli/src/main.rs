@@ -8,6 +8,7 @@ mod debug;
 mod explain;
 mod inventory;
 mod output;
+mod profile;
 mod progress;
 mod rules;
 

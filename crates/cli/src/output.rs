@@ -27,6 +27,12 @@ pub(crate) fn note(message: &str) {
     say("note", Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())), message);
 }
 
+/// Writes a text to standard error.
+pub(crate) fn aside(text: &str) {
+    // There is nobody left to tell when standard error is closed.
+    let _: io::Result<()> = anstream::stderr().write_all(text.as_bytes());
+}
+
 /// A number of things.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -9,9 +9,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Has the last work of the process done by an engine whose progress is shown.
 pub(crate) fn watch<T>(work: impl FnOnce(&Engine) -> Result<T, Failure>) -> Result<T, String> {
+    watch_with(Engine::default(), |_| (), work)
+}
+
+/// As [`watch`], by this engine; `tell` hears of every stage, too.
+pub(crate) fn watch_with<T>(
+    engine: Engine,
+    tell: impl Fn(Stage) + Send + Sync + 'static,
+    work: impl FnOnce(&Engine) -> Result<T, Failure>,
+) -> Result<T, String> {
     let progress = Progress::start();
     let shown = progress.clone();
-    let engine = Engine::default().for_last_check().on_stage(move |stage| shown.show(stage));
+    let both = move |stage| {
+        tell(stage);
+        shown.show(stage);
+    };
+    let engine = engine.for_last_check().on_stage(both);
     let done = work(&engine);
     progress.finish();
     done.map_err(|failure| failure.to_string())
@@ -44,7 +57,9 @@ impl Progress {
         self.0.set_message(match stage {
             Stage::Discovering => "looking for files".to_owned(),
             Stage::Reading(files) => format!("reading {files} files"),
+            Stage::Consulting => "reading what libraries declare".to_owned(),
             Stage::Linking => "linking".to_owned(),
+            Stage::Gathering => "gathering facts".to_owned(),
             Stage::Judging(rules) => format!("running {rules} rules"),
             Stage::Reporting => "reporting".to_owned(),
         });

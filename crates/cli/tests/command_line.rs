@@ -118,3 +118,45 @@ fn an_interleaving_is_shown_in_every_format() {
     let markdown = shown("markdown");
     assert!(markdown.contains("sequenceDiagram") && markdown.contains("A->>S: line 9 reads, v"), "{markdown}");
 }
+
+#[test]
+fn a_profile_goes_to_standard_error_and_changes_nothing_else() {
+    let arguments = ["--strict", "--output-format", "json", "."];
+    let plain = racewalk(&arguments, "");
+    let profiled = racewalk(&[&["--profile"], &arguments[..]].concat(), "");
+    assert_eq!(out(&plain), out(&profiled));
+    assert_eq!(plain.status.code(), profiled.status.code());
+    let told = err(&profiled);
+    let stages = [
+        "starting",
+        "discovering files",
+        "reading files",
+        "parsing",
+        "lowering",
+        "models and installed packages",
+        "linking",
+        "shared facts of the rules",
+        "rules",
+        "reporting",
+        "printing",
+        "all",
+    ];
+    let lines: Vec<&str> = told.lines().filter_map(|line| line.split("  ").last()).collect();
+    for stage in stages {
+        assert!(lines.contains(&stage), "no line for {stage}:\n{told}");
+    }
+    let listed = out(&racewalk(&["rules", "--output-format", "json"], ""));
+    let rules: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
+    for rule in rules {
+        let name = rule["name"].as_str().unwrap();
+        assert!(lines.contains(&name), "no line for {name}:\n{told}");
+    }
+    assert!(!err(&plain).contains("CPU ms"));
+}
+
+#[test]
+fn a_profile_knows_the_rules_that_are_selected() {
+    let told = err(&racewalk(&["--profile", "--select", "syntax", "broken.py"], ""));
+    assert!(told.contains("         1  tool/syntax"), "{told}");
+    assert!(!told.contains("share/lost-update"), "{told}");
+}

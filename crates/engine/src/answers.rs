@@ -115,7 +115,7 @@ impl<'a> Place<'a> {
         texts?.into_iter().for_each(|(shown, text)| sources.insert(shown, text));
         // The texts must be those that the key was made of.
         self.disk.facts()?;
-        Some(Outcome { report: answer.report, sources, fail_on: project.config.fail_on })
+        Some(Outcome { report: answer.report, sources, fail_on: project.config.fail_on, costs: None })
     }
 
     /// Keeps the answer, unless it is uncertain what it was made of.

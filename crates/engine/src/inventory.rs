@@ -9,7 +9,7 @@ use crate::{BaselineFile, Engine, Linked, Options, Outcome, Stage};
 use racewalk_ir::{FunctionId, FunctionKind};
 use racewalk_link::{ClassRef, FileId, FunctionRef, Program};
 use racewalk_project::{Disk, Failure, Project, did_you_mean, paths};
-use racewalk_rules::{Place, Wanted};
+use racewalk_rules::{Ground, Place, Wanted};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,8 +34,11 @@ impl Engine {
             let wanted = wanted(&linked.program, &found, names.is_empty(), calls || !names.is_empty());
             let selection = Selection::new(self.rules(), &options, &project.config);
             let rules = selection.to_run();
+            self.enter(Stage::Gathering);
+            let ground = Ground::new(&linked.program, None);
             self.enter(Stage::Judging(rules.len()));
-            let stock = racewalk_rules::take_stock(&linked.program, &rules, &wanted);
+            let found_by_rules = ground.judge(&rules);
+            let (facts, figures) = ground.take_stock(&wanted);
             self.enter(Stage::Reporting);
             let check = Check {
                 disk: &disk,
@@ -44,9 +47,9 @@ impl Engine {
                 vocabulary: &vocabulary,
                 options: &options,
             };
-            let outcome = check.outcome(&linked.program, &linked.units, stock.findings, &linked.skipped);
+            let outcome = check.outcome(&linked.program, &linked.units, found_by_rules, &linked.skipped);
             let places = Places { disk: &disk, project: &project, linked: &linked, texts: texts(&linked) };
-            let mut facts = stock.facts.located(&|place| places.location(place));
+            let mut facts = facts.located(&|place| places.location(place));
             facts.sort();
             add_findings(&mut facts, &outcome);
             let is_asked_for = |symbol: &str| found.iter().any(|target| lookup.is_called(*target, symbol));
@@ -57,7 +60,7 @@ impl Engine {
                 tool: report.tool,
                 symbols: found.iter().map(|target| lookup.full_name(*target)).collect(),
                 summary: report.summary,
-                files: places.figures(&wanted, stock.figures),
+                files: places.figures(&wanted, figures),
                 facts,
             })
         })

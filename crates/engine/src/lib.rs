@@ -3,6 +3,7 @@
 mod answers;
 mod baseline;
 mod changed;
+mod costs;
 mod explain;
 mod fingerprint;
 mod installed;
@@ -17,17 +18,20 @@ mod tool;
 
 pub use answers::{CacheClearing, CacheDirectory};
 pub use baseline::{BaselineFile, BaselinePruning, BaselineUpdate};
+pub use costs::Costs;
 pub use explain::Explanation;
 pub use measure::AwaitedCall;
 pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
 pub use racewalk_report as report;
-pub use racewalk_rules::{Question, Rule};
+pub use racewalk_rules::{Clocks, Question, Rule};
 
+use costs::Files;
 use lower::Kept;
 use racewalk_ir::Name;
 use racewalk_link::{FileNames, Program, Reach, Settings};
 use racewalk_project::{Disk, Project, Vocabulary, discover, paths};
 use racewalk_report::{Report, Sources};
+use racewalk_rules::Ground;
 use selection::Selection;
 use std::path::PathBuf;
 use std::sync::Once;
@@ -101,6 +105,8 @@ pub struct Outcome {
     pub sources: Sources,
     /// Which findings the configuration wants the check to fail on.
     pub fail_on: Option<FailOn>,
+    /// What it has cost, when the engine was lent clocks.
+    pub costs: Option<Costs>,
 }
 
 /// How far a check is.
@@ -110,8 +116,12 @@ pub enum Stage {
     Discovering,
     /// Reading and lowering this many files.
     Reading(usize),
-    /// Linking them into one program.
+    /// Reading what installed packages declare, and the models of libraries.
+    Consulting,
+    /// Linking all of it into one program.
     Linking,
+    /// Gathering what the rules rest on.
+    Gathering,
     /// Running this many rules.
     Judging(usize),
     /// Turning findings into the report.
@@ -123,6 +133,7 @@ pub struct Engine {
     rules: Vec<&'static Rule>,
     threads: usize,
     is_last: bool,
+    clocks: Option<Clocks>,
     on_stage: Box<dyn Fn(Stage) + Send + Sync>,
 }
 
@@ -136,7 +147,7 @@ impl Engine {
     /// An analyser with these rules and the tool's own.
     pub fn with_rules(rules: &[&'static Rule]) -> Self {
         let rules = rules.iter().copied().chain(tool::RULES).collect();
-        Self { rules, threads: 0, is_last: false, on_stage: Box::new(|_| {}) }
+        Self { rules, threads: 0, is_last: false, clocks: None, on_stage: Box::new(|_| {}) }
     }
 
     /// Works on this many threads instead of one a core. The answers are the same.
@@ -150,6 +161,13 @@ impl Engine {
     #[must_use]
     pub fn for_last_check(mut self) -> Self {
         self.is_last = true;
+        self
+    }
+
+    /// Measures with these clocks what the parts of a check cost: [`Outcome::costs`].
+    #[must_use]
+    pub fn measured(mut self, clocks: Clocks) -> Self {
+        self.clocks = Some(clocks);
         self
     }
 
@@ -232,12 +250,14 @@ impl Engine {
         vocabulary: &Vocabulary,
         project: &mut Project,
     ) -> Result<(Outcome, Option<Linked>), Failure> {
-        let place = answers::Place::new(self, disk, options, project);
+        // What is measured is done.
+        let place = if self.clocks.is_some() { None } else { answers::Place::new(self, disk, options, project) };
         if let Some(outcome) = place.as_ref().and_then(|place| place.recall(project)) {
             return Ok((outcome, None));
         }
-        let linked = self.linked_with(kept, disk, options, project)?;
-        let outcome = self.outcome(disk, options, vocabulary, project, &linked);
+        let files = Files::new(self.clocks);
+        let linked = self.linked_with(kept, disk, options, project, &files)?;
+        let outcome = self.outcome(disk, options, vocabulary, project, &linked, &files);
         if let Some(place) = place {
             place.keep(&outcome, project);
         }
@@ -252,14 +272,22 @@ impl Engine {
         vocabulary: &Vocabulary,
         project: &Project,
         linked: &Linked,
+        files: &Files,
     ) -> Outcome {
         let selection = Selection::new(&self.rules, options, &project.config);
         let check = present::Check { disk, project, selection: &selection, vocabulary, options };
         let rules = selection.to_run();
+        self.enter(Stage::Gathering);
+        let ground = Ground::new(&linked.program, self.clocks);
         self.enter(Stage::Judging(rules.len()));
-        let found = racewalk_rules::run(&linked.program, &rules);
+        let found = ground.judge(&rules);
+        let costs = self.clocks.map(|_| Costs::new(files, ground.costs()));
         self.enter(Stage::Reporting);
-        check.outcome(&linked.program, &linked.units, found, &linked.skipped)
+        let outcome = check.outcome(&linked.program, &linked.units, found, &linked.skipped);
+        if self.is_last {
+            std::mem::forget(ground);
+        }
+        Outcome { costs, ..outcome }
     }
 
     /// Tells whoever watches that the next stage begins.
@@ -280,7 +308,7 @@ impl Engine {
 
     /// The files as one program. What is read of installed packages joins the project's files.
     fn linked(&self, disk: &Disk, options: &Options, project: &mut Project) -> Result<Linked, Failure> {
-        self.linked_with(Kept::default(), disk, options, project)
+        self.linked_with(Kept::default(), disk, options, project, &Files::new(self.clocks))
     }
 
     /// The same, where some modules are there already.
@@ -290,10 +318,12 @@ impl Engine {
         disk: &Disk,
         options: &Options,
         project: &mut Project,
+        costs: &Files,
     ) -> Result<Linked, Failure> {
         self.enter(Stage::Reading(project.files.len()));
         let working = &options.working_directory;
-        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files, kept);
+        let lower::Lowered { mut units, mut modules, skipped } = lower::lower(disk, &project.files, kept, costs);
+        self.enter(Stage::Consulting);
         let extra = models::read(disk, &project.config.models, working)?;
         let installed = installed::read(disk, project, &modules, working);
         project.files.extend(installed.files);

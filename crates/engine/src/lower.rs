@@ -1,8 +1,9 @@
 //! Reading and lowering all files, in parallel.
 
+use crate::costs::Files;
 use racewalk_ir::{Event, Module, Name};
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
-use racewalk_python::{Source, lower as lower_python, notebook_source, parse as parse_python};
+use racewalk_python::{Source, lower as lower_python, lower_noting, notebook_source, parse as parse_python};
 use racewalk_report::{Shown, Skipped, SourceText};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -53,11 +54,11 @@ pub(crate) type Kept = FxHashMap<(PathBuf, String), Parts>;
 type Parts = Vec<(Unit, Module)>;
 
 /// Reads and lowers the files that are not kept already. A text is dropped as soon as it is lowered.
-pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept) -> Lowered {
+pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept, costs: &Files) -> Lowered {
     let kept: Vec<_> = files.iter().map(|file| kept.remove(&(file.path.clone(), own_name(file).to_owned()))).collect();
     let lower = |((index, file), kept): ((usize, &SourceFile), Option<Parts>)| match kept {
         Some(kept) => Ok(kept.into_iter().map(|(unit, module)| (Unit { file: index, ..unit }, module)).collect()),
-        None => lower_file(disk, file, index),
+        None => lower_file(disk, file, index, costs),
     };
     let lowered: Vec<Result<_, _>> = files.par_iter().enumerate().zip(kept).map(lower).collect();
     let mut all = Lowered::default();
@@ -76,9 +77,9 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept) -> Lowere
 }
 
 /// The modules in a file that has this place in the project's list.
-pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize) -> Result<Parts, String> {
+pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize, costs: &Files) -> Result<Parts, String> {
     let lower = |(part, text): (Part, String)| {
-        let module = lower_part(file, &part, &text);
+        let module = costs.measured(|is_parsed| lower_part(file, &part, &text, is_parsed));
         (Unit { file: index, part, lines: line_count(&text) }, module)
     };
     Ok(parts(disk, file)?.into_iter().map(lower).collect())
@@ -137,9 +138,9 @@ fn blocks(text: &str) -> Vec<(Part, String)> {
     blocks.map(part).collect()
 }
 
-fn lower_part(file: &SourceFile, part: &Part, text: &str) -> Module {
+fn lower_part(file: &SourceFile, part: &Part, text: &str, is_parsed: &mut dyn FnMut()) -> Module {
     let source = source(file, part, text);
-    let module = lower_python(source);
+    let module = lower_noting(source, is_parsed);
     // A fragment in a document that awaits at its top level is meant for a prompt that allows it.
     if file.kind == Kind::Markdown && suspends_at_top(&module) {
         return lower_python(Source { is_notebook: true, ..source });

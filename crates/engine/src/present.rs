@@ -51,6 +51,7 @@ impl Check<'_> {
             report: Report { version: 1, tool, summary, findings },
             sources: self.sources(units, texts),
             fail_on: self.project.config.fail_on,
+            costs: None,
         }
     }
 

@@ -75,3 +75,18 @@ fn a_name_is_looked_for_in_what_is_reported() {
     options.paths = vec![PathBuf::from("b"), PathBuf::from("g")];
     assert!(symbols(&options).expect_err("none is").to_string().starts_with("`g` is neither a path nor"));
 }
+
+#[test]
+fn annotations_are_shown_with_whether_they_hold() {
+    let code = "import asyncio\n\n\nclass Box:\n    def __init__(self):\n        self.lock = asyncio.Lock()\n        self.kept = []  # racewalk: guarded-by(self.lock)\n        self.bare = []  # racewalk: guarded-by(self.lock)\n\n    async def put(self, item):\n        async with self.lock:\n            self.keep(item)\n        self.bare.append(item)\n\n    def keep(self, item):  # racewalk: guarded-by(self.lock)\n        self.kept.append(item)\n\n\nbox = Box()\n\n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        for item in range(9):\n            group.create_task(box.put(item))\n";
+    let options = tree("annotated", &[("box.py", code)]);
+    let found = Engine::default().inventory(&options, true).expect("there is an inventory");
+    let told = |name: &str| {
+        let object = found.facts.shared.iter().find(|object| object.name == name);
+        object.unwrap_or_else(|| panic!("{name} is shared: {:?}", found.facts.shared))
+    };
+    assert_eq!(told("Box.kept").annotations, ["guarded-by(self.lock)"]);
+    assert_eq!(told("Box.kept").guarded_by, ["Box.lock"]);
+    assert_eq!(told("Box.bare").annotations, ["guarded-by(self.lock), which does not hold"]);
+    assert!(json(&options, 1) == json(&options, 4), "and on any number of threads");
+}

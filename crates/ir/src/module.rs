@@ -273,6 +273,9 @@ pub struct Comment {
     pub text: Box<str>,
     /// Nothing but blanks stands before it on its line.
     pub own_line: bool,
+    /// The line of code that it speaks of, as statements are counted: the one that it stands on or in, else the next. Empty
+    /// when none follows.
+    pub about: Span,
 }
 
 /// Something that the parser could not read.

@@ -40,6 +40,11 @@ pub struct Source<'a> {
 ///
 /// Offsets are 32 bits wide, so a text of 4 GiB or more is not looked at and said so.
 pub fn lower(source: Source<'_>) -> Module {
+    lower_noting(source, &mut || ())
+}
+
+/// As [`lower`]; says when the file is parsed, for those who measure what that costs.
+pub fn lower_noting(source: Source<'_>, is_parsed: &mut dyn FnMut()) -> Module {
     let mut module = Module::empty(source.name);
     module.is_package = source.is_package;
     module.own_loop = source.is_notebook;
@@ -50,6 +55,7 @@ pub fn lower(source: Source<'_>) -> Module {
         return module;
     }
     let (parsed, failed) = parser::parse(source.text, source_type(source));
+    is_parsed();
     if !source.signatures_only {
         module.comments = comments::addressed_to_us(source.text, parsed.tokens());
     }

@@ -1,6 +1,7 @@
 //! Findings, suppressions, the baseline and one renderer a format.
 
 mod baseline;
+mod claim;
 mod concise;
 mod finding;
 mod frame;
@@ -15,6 +16,7 @@ mod statistics;
 mod suppression;
 
 pub use baseline::{Baseline, Known};
+pub use claim::{Claim, Path as ClaimedPath, parse_claim};
 pub use concise::concise;
 pub use finding::*;
 pub use full::full;

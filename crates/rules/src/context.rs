@@ -4,24 +4,29 @@ use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
 use crate::awaiting::wrapper_drops_await;
 use crate::bounding::no_timeout;
+use crate::claims::Claims;
 use crate::fate;
 use crate::finding::{Finding, Hop, Place};
 use crate::homes::Homes;
+use crate::meter::{Clocks, Costs, Meter};
 use crate::race::Race;
 use crate::race::cells::Root;
+use crate::race::mutators::Mutators;
 use crate::race::walk::Conflict;
+use crate::rule::Rule;
 use crate::runs::Runs;
 use crate::sharing::data_race::LoopUses;
 use crate::sharing::writes_under_lock;
 use crate::threads::Threads;
+use core::time::Duration;
 use racewalk_ir::{
     BindingId, BindingKind, ClassId, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role, Span,
 };
 use racewalk_link::{Evaluator, FileId, FunctionRef, KnownGuards, Leg, Program, Type};
 use racewalk_report::Confidence;
-use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// What identifies a callee across files.
@@ -73,60 +78,70 @@ pub(crate) struct Shared {
     mentioned: OnceLock<FxHashSet<Name>>,
     /// The import roots of libraries whose clients are made with a time limit.
     pub limited_clients: FxHashSet<&'static str>,
+    /// What annotations claim.
+    pub claims: Claims,
+    /// What all this costs, when somebody wants to know.
+    pub meter: Meter,
 }
 
 impl Shared {
-    pub fn new(program: &Program) -> Self {
-        let mut awaited: FxHashMap<CalleeKey, Vec<Place>> = FxHashMap::default();
-        for function in program.functions() {
-            let module = program.module(function.file);
-            for site in program.sites(function) {
-                if module.role(site.call) == Role::Awaited
-                    && let Some(key) = CalleeKey::of(site.callee)
-                {
-                    awaited.entry(key).or_default().push(Place { file: function.file, span: module.span(site.call) });
-                }
-            }
-        }
-        let threads = Threads::new(program);
-        let homes = Homes::new(program);
-        let runs = Runs::new(program, &threads, &homes);
+    pub fn new(program: &Program, meter: Meter) -> Self {
+        let awaited = meter.part("awaited calls", || awaited(program));
+        let threads = meter.part("threads", || Threads::new(program));
+        let homes = meter.part("homes of loops' objects", || Homes::new(program));
+        let runs = meter.part("loops that are started", || Runs::new(program, &threads, &homes));
         Self {
             awaited,
-            decorated_by: wrapper_drops_await::decorated_by(program),
-            async_uses: AsyncUses::new(program),
+            decorated_by: meter.part("decorators", || wrapper_drops_await::decorated_by(program)),
+            async_uses: meter.part("uses of async functions", || AsyncUses::new(program)),
             is_loop_patched: is_loop_patched(program),
-            alone: alone::functions(program),
-            beginnings: alone::beginnings(program),
-            race: Race::new(program, &homes),
+            alone: meter.part("the program's one task", || alone::functions(program)),
+            beginnings: meter.part("beginnings", || alone::beginnings(program)),
+            race: Race::new(program, &homes, &meter),
             threads,
             homes,
             runs,
             loop_uses: OnceLock::new(),
             mentioned: OnceLock::new(),
             limited_clients: no_timeout::limited_clients(program),
+            claims: Claims::new(program),
+            meter,
         }
     }
 }
 
-/// All names, members, short texts and imported names in the program.
+/// The calls whose result is awaited on the spot, by callee.
+fn awaited(program: &Program) -> FxHashMap<CalleeKey, Vec<Place>> {
+    let mut awaited: FxHashMap<CalleeKey, Vec<Place>> = FxHashMap::default();
+    for function in program.functions() {
+        let module = program.module(function.file);
+        for site in program.sites(function) {
+            if module.role(site.call) == Role::Awaited
+                && let Some(key) = CalleeKey::of(site.callee)
+            {
+                awaited.entry(key).or_default().push(Place { file: function.file, span: module.span(site.call) });
+            }
+        }
+    }
+    awaited
+}
+
+/// All names, members, short texts and imported names in the program. By the one thread that asks first: one that waited for
+/// others could be given another rule's work meanwhile, which asks for the same and would wait for ever.
 fn mentioned(program: &Program) -> FxHashSet<Name> {
-    let modules: Vec<&Module> = program.modules().iter().filter(|module| !module.signatures_only).collect();
-    let in_module = |module: &Module| {
-        let used = module.exprs.iter().filter_map(|expr| match *expr {
+    let mut names = FxHashSet::default();
+    for module in program.modules().iter().filter(|module| !module.signatures_only) {
+        names.extend(module.exprs.iter().filter_map(|expr| match *expr {
             Expr::Name(name, _) | Expr::Attr(_, name) | Expr::Literal(Literal::Str(name)) => Some(name),
             _ => None,
-        });
-        let imported = module.bindings.iter().filter_map(|binding| match binding.kind {
+        }));
+        names.extend(module.bindings.iter().filter_map(|binding| match binding.kind {
             BindingKind::ImportMember(_, name) => Some(name),
             _ => None,
-        });
-        used.chain(imported).chain(module.exports.iter().flatten().copied()).collect::<FxHashSet<Name>>()
-    };
-    modules.into_par_iter().map(in_module).reduce(FxHashSet::default, |mut all, one| {
-        all.extend(one);
-        all
-    })
+        }));
+        names.extend(module.exports.iter().flatten());
+    }
+    names
 }
 
 /// A module that others import patches the loop as it is imported.
@@ -168,6 +183,8 @@ pub struct Context<'p> {
     stored_in_places: OnceCell<FxHashSet<(FunctionId, ExprId)>>,
     inspected: OnceCell<FxHashSet<(FunctionId, String)>>,
     written_under_locks: OnceCell<FxHashSet<(ClassId, Root)>>,
+    /// What was made for this file's rules together.
+    apart: RefCell<BTreeMap<&'static str, Duration>>,
 }
 
 impl<'p> Context<'p> {
@@ -187,7 +204,40 @@ impl<'p> Context<'p> {
             stored_in_places: OnceCell::new(),
             inspected: OnceCell::new(),
             written_under_locks: OnceCell::new(),
+            apart: RefCell::default(),
         }
+    }
+
+    /// Runs the rules.
+    pub(crate) fn judge(&self, rules: &[&'static Rule], found: &mut Vec<Finding>) {
+        match self.shared.meter.clocks {
+            None => rules.iter().for_each(|rule| (rule.check)(self, found)),
+            Some(clocks) => self.judge_measured(rules, found, clocks),
+        }
+    }
+
+    fn judge_measured(&self, rules: &[&'static Rule], found: &mut Vec<Finding>, clocks: Clocks) {
+        let mut costs = Costs::default();
+        let mut start = (clocks.of_thread)();
+        for rule in rules {
+            (rule.check)(self, found);
+            let end = (clocks.of_thread)();
+            let apart = std::mem::take(&mut *self.apart.borrow_mut());
+            let own = end.saturating_sub(start).saturating_sub(apart.values().sum());
+            *costs.rules.entry(rule.name).or_default() += own;
+            apart.into_iter().for_each(|(what, spent)| *costs.asked.entry(what).or_default() += spent);
+            start = end;
+        }
+        self.shared.meter.add(&costs);
+    }
+
+    /// Does work of which several rules have the benefit: it is not charged to the one that asks first.
+    pub(crate) fn apart<T>(&self, what: &'static str, work: impl FnOnce() -> T) -> T {
+        let Some(clocks) = self.shared.meter.clocks else { return work() };
+        let start = (clocks.of_thread)();
+        let done = work();
+        *self.apart.borrow_mut().entry(what).or_default() += (clocks.of_thread)().saturating_sub(start);
+        done
     }
 
     /// A function of this file, for the whole program.
@@ -202,7 +252,8 @@ impl<'p> Context<'p> {
 
     /// Some code of the program uses the name, whatever it stands for there.
     pub(crate) fn is_mentioned(&self, name: Name) -> bool {
-        self.shared.mentioned.get_or_init(|| mentioned(self.program)).contains(&name)
+        let mentioned = || self.apart("names that are used", || mentioned(self.program));
+        self.shared.mentioned.get_or_init(mentioned).contains(&name)
     }
 
     /// Some other module imports this one, as far as the names tell.
@@ -233,16 +284,23 @@ impl<'p> Context<'p> {
 
     /// The writes in this file's coroutine functions that rely on what another task may have changed.
     pub(crate) fn conflicts(&self) -> &[(FunctionId, Conflict)] {
-        self.conflicts.get_or_init(|| {
-            let race = &self.shared.race;
-            let suspending = self.functions().filter(|id| race.suspends.contains(self.function_ref(*id)));
-            suspending
-                .flat_map(|id| {
-                    let summary = race.summary(self.program, self.function_ref(id), 0);
-                    summary.conflicts.iter().map(|conflict| (id, *conflict)).collect::<Vec<_>>()
-                })
-                .collect()
-        })
+        self.conflicts.get_or_init(|| self.apart("walks for conflicts", || self.find_conflicts()))
+    }
+
+    fn find_conflicts(&self) -> Vec<(FunctionId, Conflict)> {
+        let race = &self.shared.race;
+        let suspending = self.functions().filter(|id| race.suspends.contains(self.function_ref(*id)));
+        let of_function = |id| {
+            let summary = race.summary(self.program, self.function_ref(id), 0);
+            summary.conflicts.iter().map(|conflict| (id, *conflict)).collect::<Vec<_>>()
+        };
+        suspending.flat_map(of_function).collect()
+    }
+
+    /// Who changes which container in place, in the whole program.
+    pub(crate) fn mutators(&self) -> &Mutators {
+        let race = &self.shared.race;
+        race.mutators.get_or_init(|| self.apart("changes of containers", || Mutators::new(self.program)))
     }
 
     /// The symbols that an expression's value is assigned to by plain assignments to names.

@@ -4,6 +4,7 @@ mod alone;
 mod awaiting;
 mod bounding;
 mod cancelling;
+mod claims;
 mod context;
 mod errors;
 mod fate;
@@ -11,6 +12,7 @@ mod finding;
 mod homes;
 mod inventory;
 mod looping;
+mod meter;
 mod outside;
 mod paths;
 mod race;
@@ -23,9 +25,11 @@ mod threads;
 pub use context::Context;
 pub use finding::{Finding, Hop, Place, Step, Witness};
 pub use inventory::Wanted;
+pub use meter::{Clocks, Costs};
 pub use rule::{Question, Rule};
 
 use context::Shared;
+use meter::Meter;
 use racewalk_link::{FileId, Program};
 use racewalk_report::inventory::{Facts, FileFigures};
 use rayon::prelude::*;
@@ -76,42 +80,42 @@ pub fn all() -> &'static [&'static Rule] {
         &sharing::sleep_as_sync::RULE,
         &sharing::stale_write::RULE,
         &sharing::stampede::RULE,
+        &claims::false_annotation::RULE,
     ];
     ALL
 }
 
-/// Runs these rules over the program's reported files. The order of the findings is the caller's to settle.
-pub fn run(program: &Program, rules: &[&'static Rule]) -> Vec<Finding> {
-    judge(program, &Shared::new(program), rules)
+/// What the rules rest on: facts over all files of one program.
+pub struct Ground<'p> {
+    program: &'p Program,
+    shared: Shared,
 }
 
-/// What an inventory of a program holds.
-pub struct Stock {
-    /// What the rules find, as [`run`] does.
-    pub findings: Vec<Finding>,
-    /// The facts, in no settled order.
-    pub facts: Facts<Place>,
-    /// How much there is in each file of the program.
-    pub figures: Vec<FileFigures>,
-}
+impl<'p> Ground<'p> {
+    /// Gathers the facts. With clocks it is measured what they cost, and later what the rules do.
+    pub fn new(program: &'p Program, clocks: Option<Clocks>) -> Self {
+        Self { program, shared: Shared::new(program, Meter::new(clocks)) }
+    }
 
-/// Runs these rules, and lists the facts that they rest on.
-pub fn take_stock(program: &Program, rules: &[&'static Rule], wanted: &Wanted) -> Stock {
-    let shared = Shared::new(program);
-    let findings = judge(program, &shared, rules);
-    let (facts, figures) = inventory::facts(program, &shared, wanted);
-    Stock { findings, facts, figures }
-}
+    /// Runs these rules over the program's reported files. The order of the findings is the caller's to settle.
+    pub fn judge(&self, rules: &[&'static Rule]) -> Vec<Finding> {
+        let files = self.program.files().filter(|file| self.program.reported[file.index()]);
+        let reported: Vec<FileId> = files.collect();
+        let of_file = |file| {
+            let mut found = Vec::new();
+            Context::new(self.program, file, &self.shared).judge(rules, &mut found);
+            found
+        };
+        reported.into_par_iter().flat_map_iter(of_file).collect()
+    }
 
-fn judge(program: &Program, shared: &Shared, rules: &[&'static Rule]) -> Vec<Finding> {
-    let reported: Vec<FileId> = program.files().filter(|file| program.reported[file.index()]).collect();
-    let of_file = |file| {
-        let context = Context::new(program, file, shared);
-        let mut found = Vec::new();
-        for rule in rules {
-            (rule.check)(&context, &mut found);
-        }
-        found
-    };
-    reported.into_par_iter().flat_map_iter(of_file).collect()
+    /// Lists the facts that the rules rest on, in no settled order, and how much there is in each file of the program.
+    pub fn take_stock(&self, wanted: &Wanted) -> (Facts<Place>, Vec<FileFigures>) {
+        inventory::facts(self.program, &self.shared, wanted)
+    }
+
+    /// What all this has cost so far; nothing without clocks.
+    pub fn costs(&self) -> Costs {
+        self.shared.meter.costs()
+    }
 }

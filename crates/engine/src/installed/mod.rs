@@ -8,6 +8,7 @@
 
 mod wanted;
 
+use crate::costs::Files;
 use crate::lower::{Unit, lower_file};
 use racewalk_ir::{BindingKind, FunctionId, Module, Name};
 use racewalk_models::Models;
@@ -140,7 +141,7 @@ impl Reader<'_> {
         if is_own || self.disk.size(&file.path).is_none_or(|size| size > LARGEST) {
             return None;
         }
-        let (unit, module) = lower_file(self.disk, &file, self.project.files.len()).ok()?.pop()?;
+        let (unit, module) = lower_file(self.disk, &file, self.project.files.len(), &Files::default()).ok()?.pop()?;
         Some((file, unit, module))
     }
 

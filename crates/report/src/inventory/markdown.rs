@@ -67,7 +67,11 @@ fn shared(out: &mut String, object: &Shared) {
     let _ = writeln!(out, "- shared by: {} ({})", object.shared_by, object.scope.as_str());
     let started = object.started.as_ref().map_or_else(String::new, |at| format!(", {}", place(at)));
     let _ = writeln!(out, "- overlapping executions: {}, {}{started}", object.overlapping.as_str(), object.why);
-    let _ = writeln!(out, "- guarded by: {}\n", locks(&object.guarded_by));
+    let _ = writeln!(out, "- guarded by: {}", locks(&object.guarded_by));
+    for annotation in &object.annotations {
+        let _ = writeln!(out, "- annotated: {annotation}");
+    }
+    out.push('\n');
     let accesses = object.accesses.iter().map(|access| {
         let by = if access.by.is_empty() { String::new() } else { format!(" ({})", code(&access.by)) };
         let held = if access.initial { "before it is shared".to_owned() } else { locks(&access.locks) };

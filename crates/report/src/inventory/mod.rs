@@ -173,6 +173,9 @@ pub struct Shared<P = Location> {
     pub started: Option<P>,
     /// The locks that are held whenever it is written or changed; empty when there is none.
     pub guarded_by: Vec<String>,
+    /// What annotations claim of it, with whether that holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<String>,
     /// Where it gets its first value.
     pub defined: Option<P>,
     /// Who reads and writes it.
@@ -454,7 +457,7 @@ macro_rules! placed {
 
 placed!(Evidence { text } at { at } maybe {} all {});
 placed!(Access { symbol, does, by, locks, runs, initial } at { at } maybe {} all {});
-placed!(Shared { name, scope, shared_by, holds, overlapping, why, guarded_by }
+placed!(Shared { name, scope, shared_by, holds, overlapping, why, guarded_by, annotations }
     at {} maybe { started, defined } all { accesses });
 placed!(Held { kind, name } at {} maybe { since } all {});
 placed!(Suspension { symbol, kind, awaits, suspends, why } at { at } maybe {} all { through, held });

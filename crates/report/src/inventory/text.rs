@@ -145,6 +145,9 @@ fn shared(out: &mut String, object: &Shared) {
     let answer = object.overlapping.as_str();
     let _ = writeln!(out, "    overlapping  {style}{answer}{style:#}: {}{started}", object.why);
     let _ = writeln!(out, "    guarded by   {}", named(&object.guarded_by));
+    for annotation in &object.annotations {
+        let _ = writeln!(out, "    annotated    {annotation}");
+    }
     rows(out, 4, &accesses(&object.accesses));
 }
 

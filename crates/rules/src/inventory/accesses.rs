@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 /// One access to a place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Access {
+pub(crate) struct Access {
     /// The place.
     pub cell: Cell,
     /// Who.
@@ -27,7 +27,7 @@ pub(super) struct Access {
 }
 
 /// The accesses of one file's functions.
-pub(super) fn in_file(ctx: &Context<'_>) -> Vec<Access> {
+pub(crate) fn in_file(ctx: &Context<'_>) -> Vec<Access> {
     let mut found = Vec::new();
     for id in ctx.functions() {
         let function = ctx.function_ref(id);
@@ -193,7 +193,7 @@ impl Finder<'_, '_> {
 }
 
 /// Nobody else can have the object yet: a constructor fills it, the module's own body, or the function that has just made it.
-pub(super) fn is_initial(program: &Program, access: &Access) -> bool {
+pub(crate) fn is_initial(program: &Program, access: &Access) -> bool {
     match access.cell.root {
         Root::Field(class, _) => {
             let by_constructor =

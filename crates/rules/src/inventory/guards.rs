@@ -36,7 +36,7 @@ pub(super) fn lock_name(program: &Program, function: FunctionRef, take: &Take) -
 
 /// The place that keeps what is taken, and whether that is a table of locks: also of one that has another name here, that
 /// comes out of a table, or that a context manager takes which is given it.
-pub(super) fn kept_in(program: &Program, function: FunctionRef, take: &Take) -> Option<(Root, bool)> {
+pub(crate) fn kept_in(program: &Program, function: FunctionRef, take: &Take) -> Option<(Root, bool)> {
     let keyed = take.lock.is_some_and(|lock| lock.key != Key::None);
     if let Some(root) = take.root {
         return Some((root, keyed));
@@ -93,7 +93,7 @@ fn root_of(program: &Program, function: FunctionRef, path: Path) -> Option<Root>
 }
 
 /// The expression that names what is taken.
-pub(super) fn place_of(program: &Program, function: FunctionRef, take: &Take) -> ExprId {
+pub(crate) fn place_of(program: &Program, function: FunctionRef, take: &Take) -> ExprId {
     let module = program.module(function.file);
     match module.expr(take.at) {
         Expr::Call(callee, _) if take.by_hand => match module.expr(callee) {
@@ -182,6 +182,7 @@ fn held_by_callers(ctx: &Context<'_>, function: FunctionRef, left: u32) -> Vec<S
     let Some(left) = left.checked_sub(1) else { return Vec::new() };
     let mut names = by_decorators(ctx, function);
     let program = ctx.program;
+    names.extend(ctx.shared.claims.held_by_claim(ctx, function).map(|root| names::name(program, root)));
     if program.entries.contains_key(&function) {
         return names;
     }

@@ -84,7 +84,7 @@ fn is_first(program: &Program, root: Root) -> bool {
 }
 
 /// The value is a lock that can be given back, or a table of them.
-pub(super) fn is_lock(program: &Program, value: Type) -> bool {
+pub(crate) fn is_lock(program: &Program, value: Type) -> bool {
     value.members().iter().any(|member| match *member {
         Type::ExternalInstance(path, _) => {
             let gives_back =

@@ -3,13 +3,13 @@
 //! The facts are those that the rules rest on. What is asked for by [`Wanted`] decides what is listed; who else gets to a
 //! shared object, or takes a lock, is looked for in the whole program.
 
-mod accesses;
+pub(crate) mod accesses;
 mod answers;
 mod calls;
-mod guards;
+pub(crate) mod guards;
 mod handles;
-mod locks;
-mod names;
+pub(crate) mod locks;
+pub(crate) mod names;
 mod objects;
 mod spawns;
 mod suspensions;

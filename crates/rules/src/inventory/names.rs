@@ -8,12 +8,12 @@ use racewalk_link::{ClassRef, FunctionRef, How, Program, Type, Variable};
 use racewalk_report::inventory::Scope;
 
 /// The dotted path of a function, for people.
-pub(super) fn symbol(program: &Program, function: FunctionRef) -> String {
+pub(crate) fn symbol(program: &Program, function: FunctionRef) -> String {
     context::symbol(program.module(function.file), function.id)
 }
 
 /// `Class.member`, `module.variable`, `function.variable`.
-pub(super) fn name(program: &Program, root: Root) -> String {
+pub(crate) fn name(program: &Program, root: Root) -> String {
     let member = name_of(program, root);
     let holder = match root {
         Root::Field(class, _) => program.qualified_class(class).replace(".<locals>.", "."),
@@ -27,7 +27,7 @@ pub(super) fn name(program: &Program, root: Root) -> String {
 }
 
 /// The place of a member, by the base that declares it.
-pub(super) fn field(program: &Program, class: ClassRef, member: Name) -> Option<Root> {
+pub(crate) fn field(program: &Program, class: ClassRef, member: Name) -> Option<Root> {
     let bases = program.lineage(class).filter_map(|base| match base {
         Type::Class(base) => Some(base),
         _ => None,
@@ -37,7 +37,7 @@ pub(super) fn field(program: &Program, class: ClassRef, member: Name) -> Option<
 }
 
 /// The place of a variable; a parameter is one of its own kind.
-pub(super) fn variable(program: &Program, variable: Variable) -> Root {
+pub(crate) fn variable(program: &Program, variable: Variable) -> Root {
     let module = program.module(variable.owner.file);
     let symbol = &module.function(variable.owner.id).symbols[variable.symbol.index()];
     let is_param =
@@ -113,7 +113,7 @@ fn is_of_class(program: &Program, class: ClassRef, member: Name) -> bool {
 }
 
 /// What is kept there.
-pub(super) fn value(program: &Program, root: Root) -> Type {
+pub(crate) fn value(program: &Program, root: Root) -> Type {
     match root {
         Root::Field(class, member) => {
             program.members(class).find(|(name, _)| *name == member).map_or(Type::DYNAMIC, |(_, value)| value)
@@ -174,7 +174,7 @@ fn described(program: &Program, value: Type, depth: u32) -> String {
 }
 
 /// The method prepares an object that nobody else has yet: a constructor, or what only constructors of its class call.
-pub(super) fn is_constructor(program: &Program, function: FunctionRef) -> bool {
+pub(crate) fn is_constructor(program: &Program, function: FunctionRef) -> bool {
     const NAMES: [&str; 4] = ["__init__", "__post_init__", "__new__", "model_post_init"];
     let body = program.function(function);
     let is_named = |body: &racewalk_ir::Function| body.class.is_some() && NAMES.contains(&body.name.as_str());

@@ -84,6 +84,7 @@ pub(super) fn describe(index: &Index<'_>, ctx: &Context<'_>, root: Root, accesse
         why,
         started,
         guarded_by: common(writes.map(|access| access.locks.as_slice())),
+        annotations: ctx.shared.claims.told(ctx, root),
         defined: names::definition(program, root),
         accesses: told,
     }

@@ -21,6 +21,7 @@ pub(crate) mod walk;
 pub(crate) mod writes;
 
 use crate::homes::Homes;
+use crate::meter::Meter;
 use cells::{Cell, Owner, Root};
 use locks::Guard;
 use mutators::Mutators;
@@ -71,41 +72,37 @@ pub(crate) struct Race {
     pub reliances: Reliances,
     lasting: FxHashSet<ClassRef>,
     made: Made,
-    mutators: OnceLock<Mutators>,
+    /// Who changes which container in place, once a rule has asked.
+    pub mutators: OnceLock<Mutators>,
     pub writes: Writes,
     known: Known,
 }
 
 impl Race {
-    pub fn new(program: &Program, homes: &Homes) -> Self {
+    pub fn new(program: &Program, homes: &Homes, meter: &Meter) -> Self {
         let lasting = homes.lasting_classes().clone();
-        let overlaps = Overlaps::new(program, &|class| lasting.contains(&class));
+        let overlaps = meter.part("overlaps", || Overlaps::new(program, &|class| lasting.contains(&class)));
         let mut race = Self {
-            suspends: Suspends::new(program),
+            suspends: meter.part("suspensions", || Suspends::new(program)),
             overlaps,
-            locks: Locks::new(program),
-            signals: Signals::new(program),
+            locks: meter.part("locks", || Locks::new(program)),
+            signals: meter.part("signals", || Signals::new(program)),
             orders: Orders::default(),
             reliances: Reliances::default(),
             lasting,
-            made: Made::new(program),
+            made: meter.part("instances that are made", || Made::new(program)),
             mutators: OnceLock::new(),
-            writes: Writes::new(program),
+            writes: meter.part("names that are written", || Writes::new(program)),
             known: Known::default(),
         };
-        race.orders = Orders::new(program, &race.locks);
-        race.reliances = Reliances::new(program, &race);
+        race.orders = meter.part("orders of locks", || Orders::new(program, &race.locks));
+        race.reliances = meter.part("reliances on locks", || Reliances::new(program, &race));
         race
     }
 
     /// The process keeps an instance of the class for good.
     pub fn is_lasting(&self, class: ClassRef) -> bool {
         self.lasting.contains(&class)
-    }
-
-    /// Who changes which container in place. Made when the first rule asks.
-    pub fn mutators(&self, program: &Program) -> &Mutators {
-        self.mutators.get_or_init(|| Mutators::new(program))
     }
 
     /// Instances are made for a call, and kept by nobody else.

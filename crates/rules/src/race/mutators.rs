@@ -3,7 +3,6 @@
 use super::containers::{Touch, touch};
 use racewalk_ir::{Event, Expr, ExprId, Module, Name, Role};
 use racewalk_link::{FileId, FunctionRef, Program};
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// A change of a container in place.
@@ -33,11 +32,12 @@ enum How {
 pub(crate) struct Mutators(FxHashMap<Name, Vec<Mutation>>);
 
 impl Mutators {
+    /// By the one thread that asks first: one that waited for others could be given another rule's work meanwhile, which asks
+    /// for the same and would wait for ever.
     pub fn new(program: &Program) -> Self {
-        let files: Vec<FileId> = program.files().filter(|file| !program.is_installed(*file)).collect();
-        let found: Vec<Vec<(Name, Mutation)>> = files.into_par_iter().map(|file| in_file(program, file)).collect();
+        let files = program.files().filter(|file| !program.is_installed(*file));
         let mut by_name: FxHashMap<Name, Vec<Mutation>> = FxHashMap::default();
-        for (name, mutation) in found.into_iter().flatten() {
+        for (name, mutation) in files.flat_map(|file| in_file(program, file)) {
             by_name.entry(name).or_default().push(mutation);
         }
         Self(by_name)

@@ -84,6 +84,8 @@ pub(crate) struct Overlaps {
     guarded: FxHashSet<(FunctionRef, ExprId)>,
     /// Functions that are started once as a task, beside what their object is asked to do meanwhile.
     beside: FxHashMap<FunctionRef, (FunctionRef, ExprId)>,
+    /// Starts of several executions at once.
+    several: FxHashMap<(FunctionRef, ExprId), Overlap>,
 }
 
 impl Overlaps {
@@ -95,7 +97,8 @@ impl Overlaps {
         seeds.extend(served(program));
         seeds.extend(for_tasks(program));
         let guarded = spawns.iter().filter(|spawn| spawn.is_guarded).map(|spawn| (spawn.by, spawn.call)).collect();
-        let mut overlaps = Self { guarded, ..Self::default() };
+        let several = spawns.iter().filter_map(|spawn| Some(((spawn.by, spawn.call), spawn.seed()?.1))).collect();
+        let mut overlaps = Self { guarded, several, ..Self::default() };
         for same_object in [true, false] {
             for (function, overlap) in seeds.iter().filter(|(_, overlap)| overlap.same_object == same_object) {
                 overlaps.spread(program, lasting, *function, *overlap);
@@ -115,6 +118,16 @@ impl Overlaps {
     /// Why executions of the method may overlap on one receiver.
     pub fn on_one_object(&self, method: FunctionRef) -> Option<Overlap> {
         self.many.get(&method).and_then(|known| known.on_one)
+    }
+
+    /// The call starts a task only while no other one that it has started runs.
+    pub fn is_guarded(&self, by: FunctionRef, call: ExprId) -> bool {
+        self.guarded.contains(&(by, call))
+    }
+
+    /// That the call starts several executions, and what they have in common.
+    pub fn started_by(&self, by: FunctionRef, call: ExprId) -> Option<Overlap> {
+        self.several.get(&(by, call)).copied()
     }
 
     /// Where the function is started as a task of its own.

@@ -250,6 +250,9 @@ fn check_function(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Findi
         if !is_write || reported.contains(&used.cell) || !is_one_object(ctx, this, used.cell) {
             continue;
         }
+        if is_answered(ctx, &used) {
+            continue;
+        }
         let other = on_loop(ctx, this, &used).or_else(|| {
             let is_alone = used.locks.is_empty() && !used.may_be_locked;
             (is_alone && used.access == Access::Changes && runs_in_several(ctx, this, DEEPEST))
@@ -260,6 +263,12 @@ fn check_function(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Findi
             ctx.report(function, finding(ctx, function, &used, &other), found);
         }
     }
+}
+
+/// An annotation says who may change the state, and holds. Who only looks at what one thread changes may still go through it.
+fn is_answered(ctx: &Context<'_>, used: &Use) -> bool {
+    let claims = &ctx.shared.claims;
+    claims.is_guarded(ctx, used.cell.root) || used.access == Access::Changes && claims.is_owned(ctx, used.cell.root)
 }
 
 // ---- what a function does ----------------------------------------------------------------------------------------
@@ -577,7 +586,8 @@ fn may_be_on_loop(ctx: &Context<'_>, function: FunctionRef) -> bool {
 
 /// Code on the loop that changes, or goes through, the same place without the thread's lock.
 fn on_loop(ctx: &Context<'_>, thread: FunctionRef, used: &Use) -> Option<Other> {
-    let theirs = ctx.shared.loop_uses.get_or_init(|| LoopUses::new(ctx)).of(used.cell.root);
+    let uses = ctx.shared.loop_uses.get_or_init(|| ctx.apart("the loop's side of threads", || LoopUses::new(ctx)));
+    let theirs = uses.of(used.cell.root);
     let clash = theirs.iter().find(|(other, theirs)| {
         clashes(used.access, theirs.access)
             && (theirs.access == Access::Iterates || used.cell.key == theirs.cell.key)

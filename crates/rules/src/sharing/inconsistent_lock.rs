@@ -157,6 +157,7 @@ use super::{begins_or_ends, is_constructor, is_held_by_callers, overlap_at};
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
+use crate::race::cells::Root;
 use crate::race::held::{Holds, Sort};
 use crate::race::overlap::Evidence;
 use crate::race::reliances::Reliance;
@@ -236,6 +237,9 @@ fn look(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
     let race = &ctx.shared.race;
     let summary = race.summary(ctx.program, this, 0);
     for effect in summary.effects.iter().filter(|effect| effect.at.0 == this) {
+        if is_answered(ctx, effect.cell.root) {
+            continue;
+        }
         let broken =
             race.reliances.on(effect.cell.root).iter().find(|reliance| breaks(ctx, function, effect, reliance));
         if let Some(reliance) = broken {
@@ -244,6 +248,11 @@ fn look(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Finding>) {
             return;
         }
     }
+}
+
+/// An annotation says who may change the state, and holds.
+fn is_answered(ctx: &Context<'_>, root: Root) -> bool {
+    ctx.shared.claims.is_guarded(ctx, root) || ctx.shared.claims.is_owned(ctx, root)
 }
 
 /// The write may come while the guarded section waits, and nothing keeps it out.

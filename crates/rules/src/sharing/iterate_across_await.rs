@@ -189,8 +189,12 @@ fn iteration(ctx: &Context<'_>, this: FunctionRef, at: usize, source: ExprId, fo
     let Some(of) = source_of(ctx, this, collection) else { return };
     let Some(suspension) = suspension_in(ctx, this, at) else { return };
     let cell = cell_of(ctx, of);
+    // The task that goes through it is the only one that changes it: so an annotation says, and it holds.
+    if cell.is_some_and(|cell| ctx.shared.claims.is_owned_by(ctx, cell.root, this)) {
+        return;
+    }
     let names = [Some(name), cell.map(|cell| name_of(ctx, cell))];
-    let mutators = ctx.shared.race.mutators(ctx.program);
+    let mutators = ctx.mutators();
     let mut mutations = names.iter().flatten().flat_map(|name| mutators.of(*name));
     let is_mapping = matches!(ctx.evaluator.eval(this.id, collection), Type::Mapping(_) | Type::Unknown(_));
     let best = mutations.by_ref().filter_map(|mutation| {

@@ -53,7 +53,10 @@ struct Overlapping {
 /// Whether another execution may come between a conflict's read and its write.
 fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> Option<Overlapping> {
     let this = ctx.function_ref(function);
-    if is_constructor(ctx, this) || is_held_by_callers(ctx, this, 5) {
+    if is_constructor(ctx, this)
+        || is_held_by_callers(ctx, this, 5)
+        || ctx.shared.claims.is_owned_by(ctx, conflict.cell.root, this)
+    {
         return None;
     }
     let overlap = overlap_at(ctx, this, conflict.cell);
@@ -198,7 +201,7 @@ fn is_made_of(ctx: &Context<'_>, function: FunctionId, local: &str, param: &str,
 }
 
 /// Every call makes its own object of the class, and nothing starts several tasks on one.
-fn is_own_object(ctx: &Context<'_>, function: FunctionRef, overlap: Overlap) -> bool {
+pub(crate) fn is_own_object(ctx: &Context<'_>, function: FunctionRef, overlap: Overlap) -> bool {
     let class = ctx.program.function(function).class.map(|id| ClassRef { file: function.file, id });
     let is_shared = matches!(overlap.evidence, Evidence::Spawned(..)) && overlap.same_object;
     class.is_some_and(|class| ctx.shared.race.is_made_per_call(class)) && !is_shared
@@ -240,7 +243,7 @@ pub(crate) fn overlap_at(ctx: &Context<'_>, function: FunctionRef, cell: Cell) -
 }
 
 /// Overlapping executions meet at the cell.
-fn is_shared(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
+pub(crate) fn is_shared(ctx: &Context<'_>, function: FunctionRef, cell: Cell, overlap: Overlap) -> bool {
     match (cell.root, cell.owner) {
         (Root::Param(..), _) => true,
         (Root::Variable(variable), _) => is_one_for_all(ctx, function, variable, overlap),
@@ -403,7 +406,7 @@ fn names_in(ctx: &Context<'_>, value: ExprId, depth: u32) -> Vec<&'static str> {
 /// Every caller holds a lock while it calls.
 fn is_held_by_callers(ctx: &Context<'_>, function: FunctionRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
-    if is_locked_by_decorator(ctx, function) {
+    if is_locked_by_decorator(ctx, function) || ctx.shared.claims.is_called_locked(ctx, function) {
         return true;
     }
     // What a test calls by itself says nothing of the program.

@@ -197,6 +197,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
                 && stale.cell.part.is_none()
                 && is_for_all(ctx, this, stale.cell, overlap)
                 && is_unguarded(ctx, function, &stale)
+                && !ctx.shared.claims.is_owned_by(ctx, stale.cell.root, this)
             {
                 reported.push(stale.cell);
                 ctx.report(function, finding(ctx, function, &stale, overlap), found);
