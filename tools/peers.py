@@ -84,13 +84,13 @@ def arguments():
 
 
 def ours(args, entry):
-    """Places of our findings of the await and loop questions."""
+    """Places of our findings."""
     try:
         findings = check(args.bin, args.trees / entry["id"], timeout=args.timeout)["findings"]
     except (RuntimeError, subprocess.TimeoutExpired) as why:
         say(f"racewalk on {entry['id']}: {why}")
         return []
-    return [(clean_path(f["path"]), f["range"]["start"]["line"]) for f in findings if f["rule"].split("/")[0] in ("await", "loop")]
+    return [(clean_path(f["path"]), f["range"]["start"]["line"]) for f in findings]
 
 
 def theirs(build, command, args, entry):
