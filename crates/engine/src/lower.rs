@@ -80,9 +80,20 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept, costs: &F
 pub(crate) fn lower_file(disk: &Disk, file: &SourceFile, index: usize, costs: &Files) -> Result<Parts, String> {
     let lower = |(part, text): (Part, String)| {
         let module = costs.measured(|is_parsed| lower_part(file, &part, &text, is_parsed));
-        (Unit { file: index, part, lines: line_count(&text) }, module)
+        if part == Part::Whole && !module.problems.is_empty() && is_template(&text) {
+            return Err("a template that Python is made from, by its placeholders: it was left out".to_owned());
+        }
+        Ok((Unit { file: index, part, lines: line_count(&text) }, module))
     };
-    Ok(parts(disk, file)?.into_iter().map(lower).collect())
+    parts(disk, file)?.into_iter().map(lower).collect()
+}
+
+/// Some line is a placeholder or an instruction of a template language. Of a text that Python cannot read, that explains why.
+fn is_template(text: &str) -> bool {
+    text.lines().map(str::trim_start).any(|line| {
+        let has_placeholder = line.find("{{ ").is_some_and(|start| line[start..].contains(" }}"));
+        has_placeholder || line.starts_with("{%") || line.starts_with("# % ")
+    })
 }
 
 /// As many as `text.lines()` gives.

@@ -201,6 +201,22 @@ fn broken_files_are_listed_and_hide_nothing() {
     assert_eq!(skipped, [("a.py", 1), ("latin.py", 0), ("n.ipynb", 0)]);
 }
 
+#[test]
+fn templates_are_left_out_and_texts_with_braces_are_not() {
+    let tree = Tree::new(&[
+        ("racewalk.toml", ""),
+        ("a.py", "bad()\nfrom stack import {{ project }}Stack\n"),
+        ("b.py", "# % if extended\nbad()\nwith x:\n# % endif\n"),
+        ("c.py", "bad()\ntext = '{{ name }}'\n"),
+        ("d.py", "bad()\ndef (:\n"),
+    ]);
+    let report = tree.report();
+    let bad: Vec<String> = places(&report).into_iter().filter(|place| place.ends_with("bad-call")).collect();
+    assert_eq!(bad, ["c.py:1:1 loop/bad-call", "d.py:1:1 loop/bad-call"]);
+    let skipped: Vec<(&str, u32)> = report.summary.skipped.iter().map(|it| (it.path.as_str(), it.line)).collect();
+    assert_eq!(skipped, [("a.py", 0), ("b.py", 0), ("d.py", 2)]);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_neither_loop_nor_double() {

@@ -10,13 +10,14 @@
 //! The interpreter stops with `SyntaxError` when it loads the file.
 //!
 //! ## Why tests pass all the same
-//! No test imports the file, or it is a template, or is meant for another version of the language.
+//! No test imports the file, or it is meant for another version of the language.
 //!
 //! ## The structural fix
 //! Mend the file; or leave it out, when it is not meant to be code: `exclude = ["templates"]` in `racewalk.toml`.
 //!
 //! ## Where it is silent
-//! Never: one finding a file, at the first place that cannot be read.
+//! - Templates that Python is made from (`{{ name }}`, `{% if %}`, `# % if`): such a file is left out, and listed as skipped.
+//! - Of each other file there is one finding, at the first place that cannot be read.
 //!
 //! ## Symptoms
 //! - `SyntaxError: invalid syntax`
