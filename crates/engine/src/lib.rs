@@ -1,6 +1,5 @@
 //! The one facade: everything that a shell (command line, server, editor) asks for goes through [`Engine`].
 
-mod acknowledged;
 mod answers;
 mod baseline;
 mod changed;

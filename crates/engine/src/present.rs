@@ -1,6 +1,5 @@
 //! From what the rules found to the report: suppressions, severities, lines and columns, fingerprints, order.
 
-use crate::acknowledged;
 use crate::fingerprint::fingerprint;
 use crate::lower::{self, Part, Unit};
 use crate::selection::Selection;
@@ -101,10 +100,6 @@ impl Check<'_> {
                 let path = &self.file(&view.units[index]).path;
                 let judge = Judge { selection: self.selection, vocabulary: self.vocabulary, path };
                 suppress::apply(&judge, file, module, &view.texts[&file.0], &mut findings);
-            }
-            if let Some(text) = view.texts.get(&file.0) {
-                let known = findings.iter_mut().filter(|raw| acknowledged::is_acknowledged(raw, text));
-                known.for_each(|raw| raw.confidence = Confidence::Possible);
             }
             kept.append(&mut findings);
         }
