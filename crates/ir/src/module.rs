@@ -119,6 +119,22 @@ pub enum BindingKind {
     Opaque,
 }
 
+impl BindingKind {
+    /// The expression that the bound value is, or is taken from: a part, an element, what a context manager gives.
+    pub const fn source(self) -> Option<ExprId> {
+        match self {
+            Self::Value(value)
+            | Self::Typed(_, Some(value))
+            | Self::Part(value, _)
+            | Self::Element(value)
+            | Self::ElementPart(value, _)
+            | Self::Context(value)
+            | Self::ContextAsync(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// One binding.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {

@@ -2,6 +2,8 @@
 
 use crate::context::Context;
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Module, Role};
+use racewalk_link::Type;
+use racewalk_models::ClassKind;
 
 /// A handler that would catch what an expression raises.
 #[derive(Clone, Copy, Debug)]
@@ -144,4 +146,16 @@ fn arms_around(events: &[Event], call: ExprId, with_handlers: bool) -> Vec<(usiz
         }
     }
     open
+}
+
+/// Of what kind the object is that a context manager gives, or is itself.
+pub(crate) fn entered_kind(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> Option<ClassKind> {
+    let kind = |value: Type| match value {
+        Type::ExternalInstance(path, _) => ctx.program.models().kind(path),
+        _ => None,
+    };
+    ctx.evaluator.eval(function, context).members().iter().find_map(|member| match member {
+        Type::Context(inner, _) => kind(inner.get()),
+        other => kind(*other),
+    })
 }

@@ -100,8 +100,8 @@ impl<'p> Askings<'p> {
 
     /// The program's own functions that run there.
     fn targets(&self, function: FunctionRef, operand: ExprId) -> Vec<FunctionRef> {
-        let edges = self.program.edges(function).iter();
-        edges.filter(|edge| edge.site == operand && edge.how == How::Calls).map(|edge| edge.target).collect()
+        let edges = self.program.edges_at(function, operand).iter();
+        edges.filter(|edge| edge.how == How::Calls).map(|edge| edge.target).collect()
     }
 
     /// A library's call, or one of which nothing is known.

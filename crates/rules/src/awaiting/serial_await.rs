@@ -460,7 +460,7 @@ impl Serial<'_, '_> {
         let words = ["check", "verify", "validate", "auth", "permission", "access", "require", "current", "or_404"];
         let checks = called_name(self.ctx.module, call)
             .is_some_and(|name| words.iter().any(|word| name.as_str().to_ascii_lowercase().contains(word)));
-        let edges = self.ctx.program.edges(self.this).iter().filter(|edge| edge.site == call);
+        let edges = self.ctx.program.edges_at(self.this, call).iter();
         let raises = |target: FunctionRef| {
             let events = &self.ctx.program.function(target).events;
             events.iter().any(|event| matches!(event, Event::Raise(Some(_))))

@@ -101,6 +101,8 @@ use crate::finding::{Finding, Hop, Place};
 use crate::looping::{is_command_module, is_side_module};
 use crate::paths::{Guarded, scopes};
 use crate::rule::{Question, Rule};
+use crate::runs::is_repeated;
+use crate::scopes::entered_kind;
 use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role, ScopeKind, SuspendKind};
 use racewalk_link::{FunctionRef, How, Program, Site, Type};
 use racewalk_models::{ClassKind, Joins};
@@ -184,20 +186,7 @@ fn waits_for_peer_to_act(ctx: &Context<'_>, function: FunctionId, site: &Site) -
         return true;
     }
     let takes = starts(&["recv", "receive", "read", "getone", "poll", "consume", "get_message", "next"]);
-    takes && (is_in_loop(ctx, function, site.call) || !has_opened(ctx, function))
-}
-
-fn is_in_loop(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
-    let mut depth = 0;
-    for event in &ctx.module.function(function).events {
-        match event {
-            Event::Loop(_) => depth += 1,
-            Event::EndLoop => depth -= 1,
-            Event::Call(at) if *at == call => return depth > 0,
-            _ => {}
-        }
-    }
-    false
+    takes && (is_repeated(ctx.program, ctx.function_ref(function), site.call) || !has_opened(ctx, function))
 }
 
 /// The function itself has opened a connection, so that it waits for an answer.
@@ -505,16 +494,7 @@ fn held(ctx: &Context<'_>, function: FunctionId, entering: Event, context: ExprI
     {
         return None;
     }
-    let kind = |value: Type| match value {
-        Type::ExternalInstance(path, _) => ctx.program.models().kind(path),
-        _ => None,
-    };
-    let value = ctx.evaluator.eval(function, context);
-    let entered = value.members().iter().find_map(|member| match member {
-        Type::Context(inner, _) => kind(inner.get()),
-        other => kind(*other),
-    });
-    match entered? {
+    match entered_kind(ctx, function, context)? {
         ClassKind::AsyncLock => Some(Held::Lock),
         ClassKind::AsyncSemaphore => Some(Held::Permit),
         ClassKind::Transaction => Some(Held::Transaction),

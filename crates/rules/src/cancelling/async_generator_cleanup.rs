@@ -85,6 +85,7 @@ use crate::finding::{Finding, Place};
 use crate::looping::is_side_module;
 use crate::paths::{Guarded, scopes};
 use crate::rule::{Question, Rule};
+use crate::scopes::entered_kind;
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Role, SuspendKind};
 use racewalk_link::{FunctionRef, Program, Type};
 use racewalk_models::{ClassKind, Serves};
@@ -164,16 +165,7 @@ fn yields_inside(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Findin
 
 /// What a scope does to whoever runs inside it.
 fn scope_kind(ctx: &Context<'_>, function: FunctionId, context: ExprId) -> Option<&'static str> {
-    let kind = |value: Type| match value {
-        Type::ExternalInstance(path, _) => ctx.program.models().kind(path),
-        _ => None,
-    };
-    let value = ctx.evaluator.eval(function, context);
-    let entered = value.members().iter().find_map(|member| match member {
-        Type::Context(inner, _) => kind(inner.get()),
-        other => kind(*other),
-    });
-    match entered? {
+    match entered_kind(ctx, function, context)? {
         ClassKind::TaskGroup => Some("when a task of the group fails, the consumer is cancelled"),
         ClassKind::Deadline => Some("when its time is over, the consumer is cancelled"),
         _ => None,

@@ -440,8 +440,8 @@ fn made_by(program: &Program, function: FunctionRef, call: ExprId, left: u32) ->
         return vec![Change { call, is_repeatable: name.is_some_and(is_repeatable), is_many: false, is_inside: false }];
     }
     let Some(left) = left.checked_sub(1) else { return Vec::new() };
-    let edges =
-        program.edges(function).iter().filter(|edge| edge.site == call && edge.how == How::Calls && !edge.is_override);
+    let edges = program.edges_at(function, call).iter();
+    let edges = edges.filter(|edge| edge.how == How::Calls && !edge.is_override);
     let name = called_name(module, call);
     if name.is_some_and(only_asks) {
         return Vec::new();

@@ -116,7 +116,7 @@ impl Race {
     }
 
     /// The guard is not narrower than the cell: an object's own lock says nothing of what all objects share.
-    pub fn covers(&self, _program: &Program, guard: Guard, cell: Cell) -> bool {
+    pub fn covers(&self, guard: Guard, cell: Cell) -> bool {
         let Guard::Lock(lock) = guard else { return true };
         match (lock.root, cell.owner) {
             (Root::Field(class, _), Owner::Static) if lock.owner != Owner::Static => self.is_lasting(class),

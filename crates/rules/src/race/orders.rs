@@ -138,12 +138,11 @@ impl Finder<'_, '_> {
     fn called(&mut self, held: &[&Take], site: ExprId, is_coroutine: bool) {
         let Self { program, evaluator, function, .. } = *self;
         let is_run = |edge: &&Edge| {
-            edge.site == site
-                && program.function(edge.target).is_async == is_coroutine
+            program.function(edge.target).is_async == is_coroutine
                 && runs_there(program, function, site, edge.how, edge.target)
         };
         let paths = Paths { program, evaluator, function };
-        let edges: Vec<Edge> = program.edges(function).iter().filter(is_run).copied().collect();
+        let edges: Vec<Edge> = program.edges_at(function, site).iter().filter(is_run).copied().collect();
         for edge in edges {
             let passage = Passage { caller: &paths, site, how: edge.how, target: edge.target };
             for reach in self.locks.reaches(edge.target).iter().filter(|reach| is_lock(reach.sort)) {

@@ -502,7 +502,7 @@ impl<'p> Walk<'_, 'p> {
     fn is_guarded(&self, fact: &Fact) -> bool {
         fact.held.iter().any(|(at, guard)| {
             guard.excludes()
-                && self.race.covers(self.program(), *guard, fact.cell)
+                && self.race.covers(*guard, fact.cell)
                 && self.state.held.iter().any(|(still, _)| still == at)
         })
     }

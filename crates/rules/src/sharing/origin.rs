@@ -62,16 +62,7 @@ impl Origin<'_, '_> {
     /// The value of a local.
     fn made_from(&self, local: ExprId) -> Option<ExprId> {
         let Expr::Name(_, Defs::One(binding)) = self.ctx.module.expr(local) else { return None };
-        match self.ctx.module.bindings[binding.index()].kind {
-            BindingKind::Value(value)
-            | BindingKind::Typed(_, Some(value))
-            | BindingKind::Part(value, _)
-            | BindingKind::Element(value)
-            | BindingKind::ElementPart(value, _)
-            | BindingKind::Context(value)
-            | BindingKind::ContextAsync(value) => Some(value),
-            _ => None,
-        }
+        self.ctx.module.bindings[binding.index()].kind.source()
     }
 
     fn of_param(&self, value: ExprId, depth: u32) -> bool {
