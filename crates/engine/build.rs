@@ -3,17 +3,21 @@
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads what is built")]
 
-use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// The crates that answers come from.
 const CRATES: [&str; 8] = ["engine", "ir", "link", "models", "project", "python", "report", "rules"];
 
 fn main() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files: Vec<PathBuf> = CRATES.iter().flat_map(|name| sources(&crates.join(name).join("src"))).collect();
-    files.extend(sources(&crates.join("../models")));
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder");
+    let crates = Path::new(&package).join("..");
+    let mut folders: Vec<PathBuf> = CRATES.iter().map(|name| crates.join(name).join("src")).collect();
+    folders.push(crates.join("../models"));
+    // A file that is added changes the folder.
+    folders.iter().for_each(|folder| println!("cargo::rerun-if-changed={}", folder.display()));
+    let mut files: Vec<PathBuf> = folders.iter().flat_map(|folder| sources(folder)).collect();
     files.push(crates.join("../Cargo.lock"));
     let mut hasher = DefaultHasher::new();
     for file in files {

@@ -22,10 +22,10 @@ fn never_suspends(program: &Program, function: FunctionRef, depth: u32) -> bool 
     let Some(depth) = depth.checked_sub(1) else { return false };
     let goes_through = |operand: ExprId| {
         let site = program.site(function, operand);
-        let mut targets = program.edges_at(function, operand).iter().peekable();
+        let targets = program.edges_at(function, operand);
         site.is_some_and(|site| matches!(site.callee, Type::Function(_) | Type::Method(..)))
-            && targets.peek().is_some()
-            && targets.all(|edge| never_suspends(program, edge.target, depth))
+            && !targets.is_empty()
+            && targets.iter().all(|edge| never_suspends(program, edge.target, depth))
     };
     let body = program.function(function);
     body.is_async

@@ -425,7 +425,8 @@ fn names_conversation(module: &Module, call: ExprId) -> bool {
     false
 }
 
-fn has_word(name: Name, words: &[&str]) -> bool {
+/// One of the words stands in the name, between underscores.
+pub(crate) fn has_word(name: Name, words: &[&str]) -> bool {
     name.as_str().to_ascii_lowercase().split('_').any(|part| words.contains(&part))
 }
 

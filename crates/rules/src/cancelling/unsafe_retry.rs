@@ -79,7 +79,7 @@
 //! ## Related rules
 //! `cancel/fail-fast-leak`, `cancel/swallowed-error`, `bound/no-timeout`.
 
-use crate::awaiting::asking::{is_made_here, mutated};
+use crate::awaiting::asking::{called_name, has_word, is_made_here, mutated};
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::looping::is_side_module;
@@ -485,19 +485,6 @@ fn changes_outside(program: &Program, site: &Site) -> bool {
         && program
             .models_at(site)
             .any(|model| model.writes && (model.network || model.blocks.is_some_and(is_elsewhere)))
-}
-
-fn called_name(module: &Module, call: ExprId) -> Option<Name> {
-    let Expr::Call(callee, _) = module.expr(call) else { return None };
-    match module.expr(callee) {
-        Expr::Name(name, _) | Expr::Attr(_, name) => Some(name),
-        _ => None,
-    }
-}
-
-fn has_word(name: Name, words: &[&str]) -> bool {
-    let name = name.as_str().to_ascii_lowercase();
-    name.split('_').any(|part| words.contains(&part))
 }
 
 /// By its name the function brings something, though it may have to send something for that.

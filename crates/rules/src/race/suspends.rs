@@ -4,7 +4,6 @@
 
 use super::cells::Cells;
 use super::locks::has_limit;
-use super::mutators::last_name;
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Stub, SuspendKind};
 use racewalk_link::{FileId, FunctionRef, Program, Site, Type};
 use racewalk_models::ClassKind;
@@ -144,12 +143,8 @@ pub(crate) fn put_into(program: &Program, function: FunctionRef, site: &Site) ->
     let module = program.module(function.file);
     let Expr::Call(callee, _) = module.expr(site.call) else { return None };
     let Expr::Attr(queue, method) = module.expr(callee) else { return None };
-    let is_called_so = || last_name(module, queue).is_some_and(|name| name.as_str().ends_with("queue"));
-    let is_queue = match site.callee {
-        Type::ExternalMethod(class, ..) => program.models().kind(class) == Some(ClassKind::AsyncQueue),
-        Type::Unknown(_) => is_called_so(),
-        _ => false,
-    };
+    let is_queue = matches!(site.callee, Type::ExternalMethod(class, ..)
+        if program.models().kind(class) == Some(ClassKind::AsyncQueue));
     (is_queue && method.as_str() == "put").then_some(queue)
 }
 
