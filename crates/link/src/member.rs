@@ -280,11 +280,11 @@ impl Evaluator<'_> {
             }
             Type::Instance(..) => {
                 let iterator = self.result(self.member(value, Name::new("__iter__")), None);
-                match iterator {
-                    Type::Instance(..) if iterator != value => self.element(iterator),
-                    Type::Instance(..) => self.result(self.member(value, Name::new("__next__")), None),
-                    other => self.element(other),
-                }
+                // An iterator is asked for the next element, not for another iterator: classes may give each other.
+                Type::union(iterator.members().iter().map(|iterator| match iterator {
+                    Type::Instance(..) => self.result(self.member(*iterator, Name::new("__next__")), None),
+                    other => self.element(*other),
+                }))
             }
             Type::ExternalInstance(path, _) => {
                 match self.linked.models.inherited(path, |class| class.iterate.as_ref()) {
