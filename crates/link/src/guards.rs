@@ -5,8 +5,8 @@
 
 use crate::Program;
 use crate::receiver::ObjectFact;
-use crate::types::{FunctionRef, Type};
-use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind};
+use crate::types::{FileId, FunctionRef, Type};
+use racewalk_ir::{ArgKind, BindingKind, CallId, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind};
 use racewalk_models::{ClassKind, Ends};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -30,6 +30,8 @@ enum Value {
     Bool(bool),
     Int(i32),
     Text(Name),
+    /// The keyword arguments of this call that no parameter takes.
+    Keywords(FileId, ExprId),
 }
 
 /// What a parameter is given.
@@ -380,13 +382,19 @@ impl Program {
         let call = Arguments::of(module, site);
         let declared = self.module(target.file);
         let given = |(position, param): (usize, &racewalk_ir::Param)| {
+            if param.kind == ParamKind::RestNamed && !call.is_spread {
+                return Given::sure(Value::Keywords(caller.file, site));
+            }
             if position < skipped || matches!(param.kind, ParamKind::Rest | ParamKind::RestNamed) {
                 return Given::UNKNOWN;
             }
             match call.find(position - skipped, param.name, param.kind) {
                 Some(argument) => reader.value(argument, DEPTH),
-                None if call.is_spread => Given::UNKNOWN,
-                None => param.default.map_or(Given::UNKNOWN, |default| Given::sure(literal(declared, default))),
+                // What is spread may hold it.
+                None => param.default.map_or(Given::UNKNOWN, |default| Given {
+                    value: literal(declared, default),
+                    is_open: call.is_spread,
+                }),
             }
         };
         let given = body.params.iter().enumerate().map(given).collect();
@@ -492,7 +500,7 @@ impl Reader<'_> {
                     Value::Bool(truth) => truth,
                     Value::Int(number) => number != 0,
                     Value::Text(text) => !text.as_str().is_empty(),
-                    Value::Some | Value::Unknown => return None,
+                    Value::Some | Value::Unknown | Value::Keywords(..) => return None,
                 };
                 Some((truth, given.is_open))
             }
@@ -527,7 +535,8 @@ impl Reader<'_> {
         let [left, right] = operands else { return None };
         let (left, right) = (self.value(*left, depth), self.value(*right, depth));
         let is_same = match (left.value, right.value) {
-            (Value::Unknown, _) | (_, Value::Unknown) | (Value::Some, Value::Some) => return None,
+            (Value::Unknown | Value::Keywords(..), _) | (_, Value::Unknown | Value::Keywords(..)) => return None,
+            (Value::Some, Value::Some) => return None,
             (Value::Some, Value::None) | (Value::None, Value::Some) => false,
             (Value::Some, _) | (_, Value::Some) => return None,
             (left, right) => left == right,
@@ -557,8 +566,27 @@ impl Reader<'_> {
             Expr::Logical(list, operator) => self.chosen(self.module.list(list), operator, depth),
             Expr::Call(..) if self.gives_running_loop(expr) => Given::sure(Value::Some),
             Expr::Call(..) if self.reads_environment(expr) => Given { value: Value::Bool(false), is_open: true },
+            Expr::Call(callee, args) => self.taken_from_keywords(callee, args, depth).unwrap_or(Given::UNKNOWN),
             _ => Given::sure(literal(self.module, expr)),
         }
+    }
+
+    /// `kwargs.get("name")`, `kwargs.pop("name", default)`, where the call gives no such keyword.
+    fn taken_from_keywords(&self, callee: ExprId, args: CallId, depth: u32) -> Option<Given> {
+        let Expr::Attr(keywords, method) = self.module.expr(callee) else { return None };
+        if !matches!(method.as_str(), "get" | "pop") || !matches!(self.module.expr(keywords), Expr::Name(..)) {
+            return None;
+        }
+        let Value::Keywords(file, call) = self.value(keywords, depth).value else { return None };
+        let (name, default) = match self.module.args(args) {
+            [name] => (name, None),
+            [name, default] => (name, Some(default.value)),
+            _ => return None,
+        };
+        let Expr::Literal(Literal::Str(name)) = self.module.expr(name.value) else { return None };
+        let given = Arguments::of(self.program.module(file), call);
+        let is_given = given.args.iter().any(|arg| arg.kind == ArgKind::Named(name));
+        (!is_given).then(|| default.map_or(Given::sure(Value::None), |default| self.value(default, depth)))
     }
 
     /// The condition asks whether a field of the function's own object, or a variable of the module, is still empty.

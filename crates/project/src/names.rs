@@ -100,7 +100,8 @@ impl Layout {
     fn add_shorter(&self, names: &mut Vec<ModuleName>, directory: &Path, root: &Path, stem: Option<&str>) {
         let below: Vec<&Path> = directory.ancestors().take_while(|dir| *dir != root && dir.starts_with(root)).collect();
         for (index, start) in below.iter().enumerate().rev() {
-            if self.packages.contains(*start) {
+            // A project's own directory is a place to start from, even if it is a package besides.
+            if self.packages.contains(*start) && !self.projects.contains(*start) {
                 return;
             }
             let next = index.checked_sub(1).map(|inner| below[inner]);
@@ -191,6 +192,13 @@ mod tests {
             layout.project_of(Path::new("/r/packages/my-lib/lib_a"), Path::new("/r")),
             Path::new("/r/packages/my-lib")
         );
+    }
+
+    #[test]
+    fn a_package_that_is_a_project_besides_may_be_the_place_to_start_from() {
+        let layout = layout(&["/r/extra", "/r/extra/jobs"], &["/r", "/r/extra"]);
+        let expected = [at("extra.jobs.x", Reach::Anywhere), at("jobs.x", Reach::Unclaimed)];
+        assert_eq!(names(&layout, "/r/extra/jobs/x.py"), expected);
     }
 
     #[test]

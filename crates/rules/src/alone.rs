@@ -114,14 +114,18 @@ fn is_internal(program: &Program, function: FunctionRef) -> bool {
         .any(|segment| segment == "<locals>" || segment.starts_with('_') && !segment.starts_with("__"))
 }
 
-/// Nothing that it gets to starts a task or runs several at once: the loop has this one piece of work.
+/// Nothing that it gets to starts a task that goes on beside it: the loop has this one piece of work, and between whiles what it
+/// waits for as a whole, which is not alone.
 fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
     closure(program, [function]).into_iter().all(|function| {
+        let module = program.module(function.file);
         program.sites(function).iter().all(|site| {
             program.model_at(site).is_none_or(|model| {
                 let joins = || program.evaluator(function.file).given_by(function.id, site);
+                let is_over = || matches!(model.joins, Some(Joins::FailFast)) && module.role(site.call) == Role::Awaited;
                 !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
                     && (matches!(model.joins, None | Some(Joins::One))
+                        || is_over()
                         || program.evaluator(function.file).awaitable(joins()) != Answer::Yes)
             })
         })

@@ -11,10 +11,37 @@ pub(crate) fn are_contained(program: &Program, function: FunctionRef) -> bool {
     contained(program, function, &mut Vec::new())
 }
 
+/// Some wait of the function, or of one that it awaits, stands under a handler that keeps the error: whoever wrote it has thought
+/// of its failures.
+pub(crate) fn handles_errors(program: &Program, function: FunctionRef) -> bool {
+    const DEEPEST: u32 = 1;
+    handles_within(program, function, DEEPEST)
+}
+
+fn handles_within(program: &Program, function: FunctionRef, depth: u32) -> bool {
+    let events = &program.function(function).events;
+    let awaits = |operand| {
+        let runs = program.edges_at(function, operand).iter();
+        depth > 0 && runs.into_iter().any(|edge| handles_within(program, edge.target, depth - 1))
+    };
+    events.iter().enumerate().any(|(at, event)| {
+        let is_handled = || {
+            let blocks = enclosing_blocks(&events[..at]).into_iter();
+            blocks.flat_map(|start| handlers_of(&events[start..])).any(|handler| !handler.raises)
+        };
+        matches!(*event, Event::Suspend(SuspendKind::Await, operand) if is_handled() || awaits(operand))
+    })
+}
+
 /// It does all its work in one step, which nothing can cut short, and handles what may fail in it.
 pub(crate) fn is_one_safe_step(program: &Program, function: FunctionRef) -> bool {
     let handles = program.function(function).events.iter().any(|event| matches!(event, Event::Handler(_)));
-    handles && never_suspends(program, function, 4) && are_contained(program, function)
+    handles && is_one_step(program, function) && are_contained(program, function)
+}
+
+/// It does all its work in its first step: no suspension point is ever reached.
+pub(crate) fn is_one_step(program: &Program, function: FunctionRef) -> bool {
+    never_suspends(program, function, 4)
 }
 
 /// The coroutine function goes through in one step: all that it awaits does, too.

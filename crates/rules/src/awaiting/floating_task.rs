@@ -131,7 +131,7 @@
 //! `cancel/orphaned-losers`.
 
 use crate::context::Context;
-use crate::errors::{are_contained, does_not_fail, is_one_safe_step};
+use crate::errors::{are_contained, does_not_fail, is_one_safe_step, is_one_step};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
@@ -232,6 +232,12 @@ fn ends_at_once(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
         if is_one_safe_step(ctx.program, target))
 }
 
+/// The task is over after its first step, which the loop's queue holds: nothing can collect it, and an error is logged soon.
+fn is_over_soon(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+        if is_one_step(ctx.program, target))
+}
+
 /// The callee of the call that makes the coroutine.
 fn given(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Type> {
     let first = ctx.evaluator.args(site.call).first()?;
@@ -291,8 +297,9 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
     };
     let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
+    let is_mild = is_best_effort(ctx, function) || is_over_soon(ctx, function, site);
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
-        .confidence(if is_best_effort(ctx, function) { Confidence::Possible } else { Confidence::Certain })
+        .confidence(if is_mild { Confidence::Possible } else { Confidence::Certain })
         .help(match started {
             Started::OnOtherLoop => {
                 "keep it and ask for its `result()` where a thread may wait, or give it a done-callback that \

@@ -90,7 +90,7 @@ use super::asking::{Asking, Askings, called_name, is_made_here, is_waited_for, m
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::looping::{is_command_module, is_side_module, is_test_module};
-use crate::paths::scopes;
+use crate::paths::{Guarded, scopes};
 use crate::rule::{Question, Rule};
 use crate::scopes::statement_of;
 use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Name, Role, Span, SuspendKind, SymbolId};
@@ -111,6 +111,13 @@ pub(crate) static RULE: Rule = Rule {
     check,
 };
 
+/// The event stands in a handler: what is done there, one after another, is what is left when the quick way has failed.
+fn is_in_handler(events: &[Event], at: usize) -> bool {
+    Guarded::all(events)
+        .iter()
+        .any(|(_, guarded)| guarded.handlers.iter().any(|(start, end)| (*start..*end).contains(&at)))
+}
+
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     let module = ctx.module.name.as_str();
     if is_test_module(module) || is_command_module(module) {
@@ -126,9 +133,11 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             let rounds = serial.rounds();
             let rows = serial.rows();
             let is_apart = |row: &Row| !rounds.iter().any(|round| round.range.contains(&row.waits[0].at));
-            let rows = rows.iter().filter(|row| is_apart(row)).map(|row| serial.report_row(row));
-            for finding in rounds.iter().map(|round| serial.report_round(round)).chain(rows) {
-                let most = if is_side_module(module) { Confidence::Possible } else { Confidence::Certain };
+            let rows = rows.iter().filter(|row| is_apart(row)).map(|row| (row.waits[0].at, serial.report_row(row)));
+            let rounds = rounds.iter().map(|round| (round.range.start, serial.report_round(round)));
+            for (at, finding) in rounds.chain(rows) {
+                let is_mild = is_side_module(module) || is_in_handler(&body.events, at);
+                let most = if is_mild { Confidence::Possible } else { Confidence::Certain };
                 ctx.report(function, finding.at_most(most), found);
             }
         }

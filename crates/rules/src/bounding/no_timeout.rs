@@ -220,7 +220,12 @@ pub(crate) fn limited_clients(program: &Program) -> FxHashSet<&'static str> {
     for function in program.functions() {
         let module = program.module(function.file);
         for site in program.sites(function) {
-            let Type::External(path) = site.callee else { continue };
+            // What is imported where it is installed is that or nothing.
+            let path = site.callee.members().iter().find_map(|member| match member {
+                Type::External(path) => Some(*path),
+                _ => None,
+            });
+            let Some(path) = path else { continue };
             let Expr::Call(_, args) = module.expr(site.call) else { continue };
             let sets = module.args(args).iter().any(|arg| match arg.kind {
                 racewalk_ir::ArgKind::Named(name) => {

@@ -2,7 +2,8 @@
 
 use crate::context::Context;
 use racewalk_ir::{
-    BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, ParamKind,
+    ArgKind, BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, ParamKind,
+    Role,
 };
 use racewalk_link::{FunctionRef, Type};
 use racewalk_models::{ClassKind, Serves};
@@ -16,9 +17,11 @@ pub(crate) enum Size {
     Unknown,
     /// The caller.
     Given,
+    /// Who sends a request: mostly the few things that a person or a page has put into it.
+    Requested,
     /// Somebody who is asked and answers with as many as there are.
     Answered,
-    /// Nothing: it comes from a query, a peer, a file, a request.
+    /// Nothing: it comes from a query, a peer, a file.
     Outside,
 }
 
@@ -74,25 +77,46 @@ const fn rank(size: Size) -> u32 {
         Size::Bounded => 0,
         Size::Unknown => 1,
         Size::Given => 2,
-        Size::Answered => 3,
-        Size::Outside => 4,
+        Size::Requested => 3,
+        Size::Answered => 4,
+        Size::Outside => 5,
     }
 }
 
-/// A comprehension has at most as many elements as what it goes through.
+/// A comprehension has at most as many elements as what it goes through; one that picks by a condition has mostly few of them.
 fn comprehension(ctx: &Context<'_>, function: FunctionId, value: ExprId, left: u32) -> Size {
     let events = &ctx.module.function(function).events;
-    let sources = events.iter().filter_map(|event| match *event {
-        Event::Loop(Some(source)) if ctx.module.parent(source) == Some(value) => Some(source),
+    let sources = events.iter().enumerate().filter_map(|(at, event)| match *event {
+        Event::Loop(Some(source)) if ctx.module.parent(source) == Some(value) => Some((at, source)),
         _ => None,
     });
-    largest(sources.map(|source| size_of(ctx, function, source, left)))
+    largest(sources.map(|(at, source)| match size_of(ctx, function, source, left) {
+        Size::Outside | Size::Answered if picks(ctx, value, &events[at..]) => Size::Unknown,
+        size => size,
+    }))
+}
+
+/// The comprehension, whose loop begins these events, has a condition that is more than whether there is an element.
+fn picks(ctx: &Context<'_>, comprehension: ExprId, events: &[Event]) -> bool {
+    let is_condition = |operand: ExprId| {
+        let within = std::iter::successors(Some(operand), |inner| ctx.module.parent(*inner));
+        let mut members = within.take_while(|inner| *inner != comprehension);
+        members.any(|inner| {
+            ctx.module.parent(inner) == Some(comprehension)
+                && ctx.module.role(inner) == Role::Condition
+                && !matches!(ctx.module.expr(inner), Expr::Name(..) | Expr::Attr(..))
+        })
+    };
+    events.iter().skip(1).take_while(|event| !matches!(event, Event::EndLoop)).any(|event| match *event {
+        Event::Read(operand) | Event::ReadPlace(operand) | Event::Call(operand) => is_condition(operand),
+        _ => false,
+    })
 }
 
 /// What somebody else answers, unless its name says that it asks for few.
 fn awaited(ctx: &Context<'_>, function: FunctionId, inner: ExprId) -> Size {
     let Expr::Call(callee, _) = ctx.module.expr(inner) else { return Size::Unknown };
-    if takes_part(ctx, callee) {
+    if takes_part(ctx, callee) || asks_for_few(ctx, inner) || asks_configuration(ctx, callee) {
         return Size::Bounded;
     }
     let site = ctx.program.site(ctx.function_ref(function), inner);
@@ -116,6 +140,22 @@ fn gives_what_is_written(ctx: &Context<'_>, target: FunctionRef) -> bool {
         matches!(module.expr(*value), Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) | Expr::Literal(_))
     };
     !body.return_values.is_empty() && body.return_values.iter().all(is_written)
+}
+
+/// An argument says how many are wanted at most: `search(…, limit=100)`.
+fn asks_for_few(ctx: &Context<'_>, call: ExprId) -> bool {
+    ctx.evaluator.args(call).iter().any(|arg| match arg.kind {
+        ArgKind::Named(name) => {
+            ["limit", "page_size", "per_page", "top_k", "max_"].iter().any(|word| name.as_str().contains(word))
+        }
+        _ => false,
+    })
+}
+
+/// Somebody wrote down what is answered: `await Config.get("urls")`.
+fn asks_configuration(ctx: &Context<'_>, callee: ExprId) -> bool {
+    let text = ctx.program.path_text(ctx.file, callee).to_ascii_lowercase();
+    ["config", "setting"].iter().any(|word| text.contains(word))
 }
 
 /// The callee's name says that it gives a part: chunks, a sample, the first few.
@@ -220,8 +260,7 @@ fn grown_by(ctx: &Context<'_>, function: FunctionId, binding: BindingId, left: u
             }
             Event::Call(call) => {
                 if let Some((_, extension)) = calls.iter().find(|(append, _)| *append == call) {
-                    let iterated =
-                        open.iter().flatten().filter(|source| ctx.module.role(**source) == racewalk_ir::Role::Iterated);
+                    let iterated = open.iter().flatten().filter(|source| ctx.module.role(**source) == Role::Iterated);
                     sizes.extend(iterated.map(|source| size_of(ctx, function, *source, left)));
                     sizes.extend(extension.map(|value| size_of(ctx, function, value, left)));
                 }
@@ -273,7 +312,7 @@ fn given(ctx: &Context<'_>, function: FunctionId, position: usize, left: u32) ->
     }
     let this = ctx.function_ref(function);
     if ctx.program.entries.get(&this).is_some_and(|entry| serves_users(entry.entry.serves)) {
-        return Size::Outside;
+        return Size::Requested;
     }
     let skipped = usize::from(body.class.is_some() && body.kind == FunctionKind::Function);
     let callers = ctx.program.summaries.callers.of(this);
@@ -345,7 +384,7 @@ fn member(ctx: &Context<'_>, function: FunctionId, base: ExprId) -> Size {
     };
     let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(base) else { return Size::Unknown };
     let is_param = matches!(ctx.module.bindings[binding.index()].kind, BindingKind::Param(_));
-    if is_served && is_param && is_data(ctx.evaluator.eval(function, base)) { Size::Outside } else { Size::Unknown }
+    if is_served && is_param && is_data(ctx.evaluator.eval(function, base)) { Size::Requested } else { Size::Unknown }
 }
 
 /// The function compares the length of the value with something.

@@ -164,7 +164,7 @@ fn fan_outs(ctx: &Context<'_>, function: FunctionId) -> Vec<FanOut> {
             }
             Event::Call(call) if !open.is_empty() => {
                 let (start, Some(source)) = open[open.len() - 1] else { continue };
-                if ctx.module.role(source) != Role::Iterated || is_throttled(&events[start..]) {
+                if ctx.module.role(source) != Role::Iterated || is_throttled(ctx, &events[start..]) {
                     continue;
                 }
                 let Some(site) = ctx.program.site(this, call) else { continue };
@@ -176,8 +176,8 @@ fn fan_outs(ctx: &Context<'_>, function: FunctionId) -> Vec<FanOut> {
     found
 }
 
-/// The loop that begins these events waits in each round.
-fn is_throttled(events: &[Event]) -> bool {
+/// The loop that begins these events waits in each round, or takes a permit.
+fn is_throttled(ctx: &Context<'_>, events: &[Event]) -> bool {
     let mut depth = 0;
     for event in events {
         match event {
@@ -189,6 +189,9 @@ fn is_throttled(events: &[Event]) -> bool {
                 }
             }
             Event::Suspend(kind, _) if *kind != SuspendKind::Exit => return true,
+            Event::Call(call) if name_of(ctx, *call).is_some_and(|name| name.as_str().starts_with("acquire")) => {
+                return true;
+            }
             _ => {}
         }
     }
@@ -291,9 +294,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> Option<Fi
     let confidence = match size {
         _ if is_side_module(ctx.module.name.as_str()) || !is_costly(ctx, function, fan_out) => Confidence::Possible,
         Size::Outside => Confidence::Likely,
-        Size::Given | Size::Answered if !is_of_few(ctx, fan_out.source) && !takes_parts(ctx, fan_out) => {
-            Confidence::Likely
-        }
+        Size::Answered if !is_of_few(ctx, fan_out.source) && !takes_parts(ctx, fan_out) => Confidence::Likely,
         _ => Confidence::Possible,
     };
     Some(finding(ctx, function, fan_out, size, confidence))
@@ -558,7 +559,7 @@ fn finding(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut, size: Size
     };
     let work = ctx.program.callee_text(ctx.file, fan_out.made.unwrap_or(fan_out.call));
     let origin = match size {
-        Size::Outside | Size::Answered => "comes from outside, and nothing bounds it",
+        Size::Outside | Size::Answered | Size::Requested => "comes from outside, and nothing bounds it",
         _ => "is as large as the caller likes",
     };
     let message = format!("`{work}()` is started for every element of `{source}` at once, which {origin}");

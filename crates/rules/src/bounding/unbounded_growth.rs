@@ -194,42 +194,43 @@ fn judge(ctx: &Context<'_>, class: ClassId, table: Name, function: FunctionId, v
     }
     let (what, method, place) = kept?;
     let found = finding(ctx, table, what, method, place);
-    Some(if is_of_few(ctx, place) { found.at_most(Confidence::Possible) } else { found })
+    Some(if comes_and_goes(ctx, method, place) { found } else { found.at_most(Confidence::Possible) })
 }
 
-/// By its name, the key is that of something of which there are as many as somebody set up.
-fn is_of_few(ctx: &Context<'_>, place: ExprId) -> bool {
+/// By the name of the key, or of the function that fills the table, there is one for each of what comes and goes while the
+/// program runs. Other keys are mostly of what somebody set up: servers, tools, templates, files.
+fn comes_and_goes(ctx: &Context<'_>, method: FunctionId, place: ExprId) -> bool {
     let key = match ctx.module.expr(place) {
         Expr::Subscript(_, key) => Some(key),
         Expr::Call(..) => ctx.evaluator.args(place).first().map(|arg| arg.value),
         _ => None,
     };
-    let Some(Expr::Name(name, _) | Expr::Attr(_, name)) = key.map(|key| ctx.module.expr(key)) else { return false };
-    let name = name.as_str().to_ascii_lowercase();
-    let few = [
-        "job_name",
-        "server",
-        "tool",
-        "provider",
-        "model",
-        "lora",
-        "kind",
-        "type",
-        "collection",
-        "table",
-        "issuer",
-        "template",
-        "method",
-        "class",
-        "platform",
-        "plugin",
-        "service",
-        "topic",
-        "queue_name",
-        "region",
-        "loop",
+    let key = key.map(|key| ctx.program.path_text(ctx.file, key)).unwrap_or_default();
+    let names = [key.to_ascii_lowercase(), ctx.module.function(method).name.as_str().to_ascii_lowercase()];
+    let passing = [
+        "session",
+        "user",
+        "request",
+        "conversation",
+        "chat",
+        "message",
+        "thread",
+        "task",
+        "token",
+        "order",
+        "account",
+        "customer",
+        "tenant",
+        "job_id",
+        "run_id",
+        "upload",
+        "ip",
     ];
-    few.iter().any(|word| name.contains(word))
+    let is_word = |name: &str, word: &str| match word.len() {
+        0..=3 => name.split(['_', '.']).any(|part| part == word),
+        _ => name.contains(word),
+    };
+    names.iter().any(|name| passing.iter().any(|word| is_word(name, word)))
 }
 
 /// The methods of a class, with the functions inside them.

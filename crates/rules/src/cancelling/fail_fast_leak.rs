@@ -157,7 +157,20 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         Some((call, effect)) => (call, Some(effect)),
         None => (work[0], None),
     };
-    Some(finding(ctx, function, site, call, effect))
+    let belong_together = work.iter().any(|other| !is_same_work(ctx, work[0], *other));
+    Some(finding(ctx, function, site, call, effect, belong_together))
+}
+
+/// Both calls do the same, for other elements: mostly each is right on its own.
+fn is_same_work(ctx: &Context<'_>, one: ExprId, other: ExprId) -> bool {
+    let name = |call: ExprId| match ctx.module.expr(call) {
+        Expr::Call(callee, _) => match ctx.module.expr(callee) {
+            Expr::Attr(_, name) | Expr::Name(name, _) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    };
+    name(one) == name(other)
 }
 
 /// The results are looked at one by one: failures are among them.
@@ -376,7 +389,14 @@ fn changed_field(program: &Program, function: FunctionRef, is_left_out: fn(Name)
     None
 }
 
-fn finding(ctx: &Context<'_>, function: FunctionId, site: &Site, call: ExprId, effect: Option<Effect>) -> Finding {
+fn finding(
+    ctx: &Context<'_>,
+    function: FunctionId,
+    site: &Site,
+    call: ExprId,
+    effect: Option<Effect>,
+    belong_together: bool,
+) -> Finding {
     let work = ctx.program.callee_text(ctx.file, call);
     let message = match effect {
         Some(_) => {
@@ -388,9 +408,9 @@ fn finding(ctx: &Context<'_>, function: FunctionId, site: &Site, call: ExprId, e
     };
     let confidence = match effect {
         _ if is_side_module(ctx.module.name.as_str()) => Confidence::Possible,
-        Some(Effect::Outside(_)) => Confidence::Likely,
+        Some(Effect::Outside(_)) if belong_together => Confidence::Likely,
         // What an object keeps for itself mostly stays right, whether the others succeed or not.
-        Some(Effect::Field(_)) | None => Confidence::Possible,
+        _ => Confidence::Possible,
     };
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(confidence)

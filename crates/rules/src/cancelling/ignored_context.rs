@@ -178,6 +178,18 @@ fn first_wait(ctx: &Context<'_>, function: FunctionId) -> Option<ExprId> {
         .or_else(|| waits().next())
 }
 
+/// Some caller passes the limit, or nobody in the program calls the function.
+fn may_be_given(ctx: &Context<'_>, function: FunctionId, param: Name) -> bool {
+    let body = ctx.module.function(function);
+    let position = body.params.iter().position(|other| other.name == param).unwrap_or_default();
+    let position = position.saturating_sub(usize::from(body.class.is_some()));
+    let callers = ctx.program.summaries.callers.of(ctx.function_ref(function));
+    callers.is_empty()
+        || callers
+            .iter()
+            .any(|(caller, site, _)| ctx.program.evaluator(caller.file).given(*site, position, param).is_some())
+}
+
 /// The wait is for the network, directly or in what it calls.
 fn crosses_network(program: &Program, function: FunctionRef, operand: ExprId, depth: u32) -> bool {
     let direct = program.site(function, operand).is_some_and(|site| program.models_at(site).any(|model| model.network));
@@ -196,7 +208,7 @@ fn crosses_network(program: &Program, function: FunctionRef, operand: ExprId, de
 fn finding(ctx: &Context<'_>, function: FunctionId, param: Name, operand: ExprId) -> Finding {
     let callee = ctx.program.callee_text(ctx.file, operand);
     let crosses = crosses_network(ctx.program, ctx.function_ref(function), operand, 3);
-    let is_sure = crosses && !is_side_module(ctx.module.name.as_str());
+    let is_sure = crosses && !is_side_module(ctx.module.name.as_str()) && may_be_given(ctx, function, param);
     let message = format!("`{param}` is accepted and never looked at: `{callee}()` takes as long as it likes");
     let name_span = ctx.module.function(function).name_span;
     Finding::new(&RULE, ctx.at(name_span), ctx.symbol(function), message)

@@ -86,7 +86,7 @@
 
 use crate::context::Context;
 use crate::finding::Finding;
-use crate::looping::is_side_module;
+use crate::looping::{is_command_module, is_side_module};
 use crate::rule::{Question, Rule};
 use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, Literal, Role};
 use racewalk_link::Site;
@@ -298,7 +298,9 @@ fn leaves(events: &[Event]) -> bool {
 }
 
 fn finding(ctx: &Context<'_>, function: FunctionId, site: &Site, message: String) -> Finding {
-    let is_side = is_side_module(ctx.module.name.as_str());
+    // What ends a command's only wait ends the command, and the runner cancels what is left.
+    let module = ctx.module.name.as_str();
+    let is_side = is_side_module(module) || is_command_module(module);
     Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_side { Confidence::Possible } else { Confidence::Likely })
         .help("cancel what is left and wait for it: `for task in pending: task.cancel()`, then `await asyncio.gather(*pending, return_exceptions=True)`")

@@ -278,6 +278,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, paths: &Paths, trap: &Trap) ->
         || waits_for_handles(ctx, function, trap)
         || tells_its_loop(ctx, function, trap)
         || is_remembered(ctx, function, trap)
+        || is_listed_on_purpose(ctx, function, trap)
         || is_test_module(ctx.module.name.as_str());
     let confidence = match goes_on {
         _ if is_weak => Confidence::Possible,
@@ -286,6 +287,12 @@ fn judge(ctx: &Context<'_>, function: FunctionId, paths: &Paths, trap: &Trap) ->
         None => Confidence::Possible,
     };
     Some(finding(ctx, function, trap, goes_on, confidence))
+}
+
+/// A handler for everything that lists what it takes, cancellation too: a guard around somebody else's code.
+fn is_listed_on_purpose(ctx: &Context<'_>, function: FunctionId, trap: &Trap) -> bool {
+    let Event::Handler(Some(caught)) = ctx.module.function(function).events[trap.dealing.0] else { return false };
+    trap.how == Taken::Broad && matches!(ctx.module.expr(caught), Expr::Tuple(_))
 }
 
 /// Somebody waits for the function itself, not only for a task that runs it.
@@ -490,7 +497,11 @@ fn mentions(ctx: &Context<'_>, test: ExprId, place: &str) -> bool {
 fn going_on_caller(program: &Program, function: FunctionRef, depth: u32) -> Option<Place> {
     let callers = program.summaries.callers.of(function);
     let awaiting = callers.iter().filter(|(caller, site, how)| {
-        *how == How::Calls && *caller != function && program.module(caller.file).role(*site) == Role::Awaited
+        let module = program.module(caller.file);
+        *how == How::Calls
+            && *caller != function
+            && module.role(*site) == Role::Awaited
+            && !is_test_module(module.name.as_str())
     });
     for (caller, site, _) in awaiting {
         let module = program.module(caller.file);

@@ -85,7 +85,7 @@
 use crate::cancelling::cleanups::{cancels_before, is_cleanup, is_cleanup_name};
 use crate::cancelling::gathered::{coroutines, is_read_elsewhere};
 use crate::context::Context;
-use crate::errors::{are_contained, returns_exceptions};
+use crate::errors::{are_contained, handles_errors, returns_exceptions};
 use crate::finding::Finding;
 use crate::looping::is_side_module;
 use crate::paths::{Guarded, catches};
@@ -203,7 +203,9 @@ fn matters(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
     match site.callee {
         Type::Function(target) | Type::Method(target, _) => {
             let body = ctx.program.function(target);
-            body.stub == racewalk_ir::Stub::No && body.is_async && !are_contained(ctx.program, target)
+            body.stub == racewalk_ir::Stub::No && body.is_async
+                && !are_contained(ctx.program, target)
+                && !handles_errors(ctx.program, target)
         }
         _ => match ctx.program.model_at(site) {
             Some(model) => model.network || model.writes,

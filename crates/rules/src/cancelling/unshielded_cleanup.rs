@@ -197,7 +197,9 @@ fn nobodys_task(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<
     let message = format!(
         "when this wait is cancelled, `{work}()` goes on in a task that nobody holds: it may be collected, and its error is lost"
     );
-    Some(finding(ctx, function, site, message).help("make the task first, keep it, and shield the wait for it"))
+    // Who shields mostly wants just this, and what the task waits for mostly holds it.
+    let finding = finding(ctx, function, site, message).at_most(Confidence::Possible);
+    Some(finding.help("make the task first, keep it, and shield the wait for it"))
 }
 
 /// The call makes a coroutine, and no task that somebody keeps.

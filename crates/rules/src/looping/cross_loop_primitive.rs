@@ -247,11 +247,23 @@ fn are_in_one_process(ctx: &Context<'_>, one: &Run, other: &Run) -> bool {
     one.host < other.host && (one.in_thread || other.in_thread || share_caller)
 }
 
-/// The function ends in the arm in which the call stands.
+/// The function ends in the arm in which the call stands: handlers around the call aside, which run only when it fails.
 fn leaves_after(ctx: &Context<'_>, host: FunctionRef, call: ExprId) -> bool {
-    let events = ctx.program.function(host).events.iter().skip_while(|event| **event != Event::Call(call));
-    let rest = events.take_while(|event| !matches!(event, Event::Arm(_) | Event::EndBranch(_) | Event::Handler(_)));
-    rest.into_iter().any(|event| matches!(event, Event::Return(_) | Event::Raise(_)))
+    let mut guarded = 0;
+    let mut is_handler = false;
+    for event in ctx.program.function(host).events.iter().skip_while(|event| **event != Event::Call(call)) {
+        match event {
+            Event::Try => guarded += 1,
+            Event::EndTry if guarded > 0 => guarded -= 1,
+            Event::EndTry | Event::Finally => is_handler = false,
+            Event::Handler(_) if guarded == 0 => is_handler = true,
+            _ if is_handler || guarded > 0 => {}
+            Event::Arm(_) | Event::EndBranch(_) => return false,
+            Event::Return(_) | Event::Raise(_) => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A future or primitive that is handed to a thread which uses it on a loop of its own.

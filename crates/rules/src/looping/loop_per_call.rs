@@ -118,7 +118,7 @@ use crate::looping::{can_wait_at, is_kept_by_loop, is_shared_by_threads, may_wai
 use crate::rule::{Question, Rule};
 use crate::runs::{Run, is_primitive};
 use racewalk_ir::{ExprId, FunctionId, Name};
-use racewalk_link::{ClassRef, FunctionRef};
+use racewalk_link::{ClassRef, FunctionRef, Site, Type};
 use racewalk_models::ClassKind;
 use racewalk_report::{Confidence, Severity};
 use rustc_hash::FxHashSet;
@@ -223,6 +223,16 @@ fn is_kept_kind(ctx: &Context<'_>, class: Name) -> bool {
     !matches!(ctx.program.models().kind(class), Some(ClassKind::Task | ClassKind::Future | ClassKind::TaskGroup))
 }
 
+/// The program gives such clients a transport of its own, which may look after the loops itself.
+fn has_own_transport(ctx: &Context<'_>, class: Name) -> bool {
+    let is_made_so = |function: FunctionRef, site: &Site| {
+        let evaluator = ctx.program.evaluator(function.file);
+        site.callee == Type::External(class)
+            && ["transport", "connector"].iter().any(|name| evaluator.named_argument(site.call, name).is_some())
+    };
+    ctx.program.functions().any(|function| ctx.program.sites(function).iter().any(|site| is_made_so(function, site)))
+}
+
 fn describe(ctx: &Context<'_>, run: &Run, made: ExprId, kept: &Kept) -> Finding {
     let host: FunctionId = run.host.id;
     let Kept { class, text, .. } = kept;
@@ -235,7 +245,7 @@ fn describe(ctx: &Context<'_>, run: &Run, made: ExprId, kept: &Kept) -> Finding 
     );
     let mut finding = Finding::new(&RULE, ctx.place(made), symbol, message)
         .help("one loop for the object's whole life: make the callers async, or keep one loop in one thread and submit to it")
-        .confidence(if is_idle { Confidence::Possible } else { Confidence::Likely })
+        .confidence(if is_idle || has_own_transport(ctx, *class) { Confidence::Possible } else { Confidence::Likely })
         .shape(class.to_string())
         .related(kept.at, format!("`{text}` is used here, on the loop of this call"));
     if let Some(place) = kept.made {

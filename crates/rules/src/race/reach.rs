@@ -71,13 +71,13 @@ impl Locks {
         self.reaches.get(&function).map_or(&[], Vec::as_slice)
     }
 
-    /// Some lock, or what may be one, is held where a function comes to a call.
+    /// Some lock, or what may be one, is held where a function comes to a call or a write.
     pub fn is_held_at(&self, program: &Program, function: FunctionRef, call: ExprId) -> bool {
         let keeps_out = |take: &Take| matches!(take.sort, Sort::Exclusive | Sort::Reentrant | Sort::Perhaps);
         self.held_at(program, function, call).any(keeps_out)
     }
 
-    /// What is held where a function comes to a call.
+    /// What is held where a function comes to a call or a write.
     pub fn held_at<'l>(
         &'l self,
         program: &Program,
@@ -85,7 +85,7 @@ impl Locks {
         call: ExprId,
     ) -> impl Iterator<Item = &'l Take> {
         let holds = self.holds(function);
-        let is_it = |event: &Event| *event == Event::Call(call);
+        let is_it = |event: &Event| matches!(*event, Event::Call(at) | Event::WritePlace(at, _) if at == call);
         let event = holds.and_then(|_| program.function(function).events.iter().position(is_it));
         holds.zip(event).into_iter().flat_map(|(holds, event)| holds.held_at(event))
     }

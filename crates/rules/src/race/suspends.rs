@@ -52,7 +52,8 @@ impl Suspends {
                 continue;
             }
             let mut is_outside = is_open(function);
-            for (kind, operand) in suspensions(&body.events) {
+            // What a generator hands out goes to whoever asks it, and to no other task.
+            for (kind, operand) in suspensions(&body.events).filter(|(kind, _)| *kind != SuspendKind::Yield) {
                 match waits(program, function, kind, operand) {
                     Waits::Outside => is_outside |= counts(function, kind, operand),
                     Waits::Nothing => {}

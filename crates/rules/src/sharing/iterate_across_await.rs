@@ -138,7 +138,7 @@ use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::mutators::{Mutation, last_name};
 use crate::race::overlap::Evidence;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
+use racewalk_ir::{BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Name, Role};
 use racewalk_link::{ClassRef, FunctionRef, Type};
 use racewalk_report::{Confidence, Severity};
 
@@ -186,6 +186,9 @@ fn iteration(ctx: &Context<'_>, this: FunctionRef, at: usize, source: ExprId, fo
     if subscripts(ctx, collection) > 1 {
         return;
     }
+    if is_taken_out(ctx, this, collection) {
+        return;
+    }
     let Some(of) = source_of(ctx, this, collection) else { return };
     let Some(suspension) = suspension_in(ctx, this, at) else { return };
     let cell = cell_of(ctx, of);
@@ -210,6 +213,20 @@ fn iteration(ctx: &Context<'_>, this: FunctionRef, at: usize, source: ExprId, fo
         let finding = finding(ctx, this, collection, suspension, mutation).confidence(confidence);
         ctx.report(this.id, finding, found);
     }
+}
+
+/// `items = self.items`, then `self.items = []`: the old collection belongs to this call.
+fn is_taken_out(ctx: &Context<'_>, this: FunctionRef, collection: ExprId) -> bool {
+    let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(collection) else { return false };
+    let BindingKind::Value(place) = ctx.module.bindings[binding.index()].kind else { return false };
+    let text = ctx.program.path_text(ctx.file, place);
+    let events = &ctx.module.function(this.id).events;
+    let after = events.iter().skip_while(|event| **event != Event::Bind(binding));
+    matches!(ctx.module.expr(place), Expr::Attr(..))
+        && after.into_iter().any(|event| match *event {
+            Event::WritePlace(target, _) => ctx.program.path_text(ctx.file, target) == text,
+            _ => false,
+        })
 }
 
 /// How many keys lead from the place that keeps it to the collection.
@@ -401,12 +418,20 @@ fn shares_base(ctx: &Context<'_>, one: ClassRef, other: ClassRef) -> bool {
 
 /// Both are the container itself, or its element under the same key.
 fn is_same_level(one: Cell, other: Cell) -> bool {
-    let is_literal = |key: Name| key.as_str().starts_with('\'') || key.as_str().parse::<i64>().is_ok();
+    let is_literal = |key: Name| {
+        let key = key.as_str();
+        key.starts_with('\'') || key.parse::<i64>().is_ok() || is_constant(key)
+    };
     match (one.key, other.key) {
         (None, None) => true,
         (Some(one), Some(other)) => one == other && is_literal(one) || !is_literal(one) && !is_literal(other),
         _ => false,
     }
+}
+
+/// A name that is written as that of a constant: `SUBSCRIBERS`, `_DATA_SETUP`.
+fn is_constant(name: &str) -> bool {
+    name.contains(|c: char| c.is_ascii_uppercase()) && !name.contains(|c: char| c.is_ascii_lowercase())
 }
 
 /// By its name the function ends its object's life: little happens beside it.

@@ -22,6 +22,7 @@ pub(crate) mod stampede;
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
+use crate::outside::leads_outside;
 use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::held::Take;
 use crate::race::locks::{Guard, guard};
@@ -72,6 +73,8 @@ fn overlapping(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> 
                 && !matches!(conflict.cell.root, Root::Param(..))
                 && !waits_for_lock(ctx, function, conflict)
             || has_own_key(ctx, this, conflict.cell, overlap)
+            || conflict.kind == Kind::Stampede && !is_dear(ctx, function, conflict, overlap)
+            || conflict.kind == Kind::CheckThenAct && is_mild_test(ctx, conflict, overlap)
             || conflict.cell.owner == Owner::Receiver && is_own_object(ctx, this, overlap);
         let confidence = if is_weak { Confidence::Possible } else { Confidence::Likely };
         return Some(Overlapping { evidence: Some(overlap.evidence), confidence });
@@ -99,6 +102,52 @@ fn waits_for_lock(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) 
     ctx.module.function(function).events.iter().any(|event| {
         matches!(*event, Event::Enter(_, context) if context == conflict.suspend && guard(&cells, context).is_some())
     })
+}
+
+/// Tasks that are started together mostly test what each was started with; what a call gives was mostly taken out by it; and a
+/// function that acts under a lock mostly tests again there.
+fn is_mild_test(ctx: &Context<'_>, conflict: &Conflict, overlap: Overlap) -> bool {
+    let acts_locked = |(inside, _): (FunctionRef, ExprId)| uses_lock(ctx, inside);
+    matches!(overlap.evidence, Evidence::Spawned(..))
+        || matches!(ctx.module.expr(conflict.read), Expr::Call(..))
+        || conflict.within.is_some_and(acts_locked)
+}
+
+/// Doing the work twice costs something: it opens or makes what somebody must close, or it leads outside the program for each
+/// key, or for each of several tasks that are started at once. A read that fills one field once harms nobody.
+fn is_dear(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, overlap: Overlap) -> bool {
+    const MAKING: u32 = 3;
+    const ASKING: u32 = 2;
+    let this = ctx.function_ref(function);
+    let is_repeated = conflict.cell.key.is_some() || matches!(overlap.evidence, Evidence::Spawned(..));
+    matches!(conflict.cell.root, Root::Param(..))
+        || waits_for_lock(ctx, function, conflict)
+        || waits_between(ctx, function, conflict).into_iter().any(|wait| {
+            let leads = |farthest| leads_outside(ctx.program, this, wait, farthest);
+            makes_by_name(ctx, wait) && leads(MAKING) || is_repeated && leads(ASKING)
+        })
+}
+
+/// What is waited for from the conflict's first wait to its write.
+fn waits_between(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -> Vec<ExprId> {
+    let events = ctx.module.function(function).events.iter();
+    let is_write = |event: &Event| matches!(*event, Event::WritePlace(at, _) | Event::Call(at) if at == conflict.write);
+    let from_first = events.skip_while(|event| !matches!(event, Event::Suspend(_, at) if *at == conflict.suspend));
+    let waits = from_first.take_while(|event| !is_write(event)).filter_map(|event| match *event {
+        Event::Suspend(_, operand) => Some(operand),
+        _ => None,
+    });
+    waits.collect()
+}
+
+/// By its name the call makes what lasts: a connection, a process, a pool.
+fn makes_by_name(ctx: &Context<'_>, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let (Expr::Attr(_, name) | Expr::Name(name, _)) = ctx.module.expr(callee) else { return false };
+    let name = name.as_str().trim_start_matches('_');
+    ["connect", "create", "open", "launch", "spawn", "start", "login", "download", "install"]
+        .iter()
+        .any(|word| name.starts_with(word))
 }
 
 /// The function itself takes a lock.

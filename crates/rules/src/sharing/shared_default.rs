@@ -187,7 +187,11 @@ fn parameter(ctx: &Context<'_>, function: FunctionId, position: usize, param: &P
         ctx.symbol(function)
     );
     let finding = Finding::new(&RULE, ctx.place(default), ctx.symbol(function), message)
-        .confidence(if is_meant(ctx, this, position, param) { Confidence::Possible } else { Confidence::Likely })
+        .confidence(if is_meant(ctx, this, position, param, default) {
+            Confidence::Possible
+        } else {
+            Confidence::Likely
+        })
         .help(format!("make the default `None` and a new object in the body; what is meant to be shared belongs to an object that owns it, or to a parameter without a default instead of `{name}`"))
         .note("why-safe", "an object that is made in the call belongs to that call")
         .note("rejected", "a lock around the change: the calls still see each other's entries")
@@ -197,14 +201,16 @@ fn parameter(ctx: &Context<'_>, function: FunctionId, position: usize, param: &P
     ctx.report(function, at, found);
 }
 
-/// The parameter's name says that it is private to the function, or every call in the program gives it.
-fn is_meant(ctx: &Context<'_>, function: FunctionRef, position: usize, param: &Param) -> bool {
+/// The parameter's name says that it is private to the function, every call in the program gives it, or the object has a name of
+/// its own in the module: it is shared on purpose.
+fn is_meant(ctx: &Context<'_>, function: FunctionRef, position: usize, param: &Param, default: ExprId) -> bool {
+    let is_named = matches!(ctx.module.expr(default), Expr::Name(..));
     let callers = ctx.program.summaries.callers.of(function);
     let position = position - usize::from(ctx.program.function(function).class.is_some()).min(position);
     let gives = |(caller, site, _): &racewalk_link::Caller| {
         ctx.program.evaluator(caller.file).given(*site, position, param.name).is_some()
     };
-    param.name.as_str().starts_with('_') || !callers.is_empty() && callers.iter().all(gives)
+    is_named || param.name.as_str().starts_with('_') || !callers.is_empty() && callers.iter().all(gives)
 }
 
 /// The default is an object that can be changed: a container, an instance of one of the program's classes, or a module's
