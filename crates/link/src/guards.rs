@@ -6,7 +6,9 @@
 use crate::Program;
 use crate::receiver::ObjectFact;
 use crate::types::{FileId, FunctionRef, Type};
-use racewalk_ir::{ArgKind, BindingKind, CallId, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind};
+use racewalk_ir::{
+    ArgKind, BindingKind, CallId, Defs, Event, Expr, ExprId, Literal, LogicalOp, Module, Name, ParamKind,
+};
 use racewalk_models::{ClassKind, Ends};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;

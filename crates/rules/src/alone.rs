@@ -122,7 +122,8 @@ fn starts_nothing(program: &Program, function: FunctionRef) -> bool {
         program.sites(function).iter().all(|site| {
             program.model_at(site).is_none_or(|model| {
                 let joins = || program.evaluator(function.file).given_by(function.id, site);
-                let is_over = || matches!(model.joins, Some(Joins::FailFast)) && module.role(site.call) == Role::Awaited;
+                let is_over =
+                    || matches!(model.joins, Some(Joins::FailFast)) && module.role(site.call) == Role::Awaited;
                 !matches!(model.spawns, Some(Spawns::Task | Spawns::OtherLoop))
                     && (matches!(model.joins, None | Some(Joins::One))
                         || is_over()

@@ -130,14 +130,15 @@
 //! `await/missing-await`, `cancel/swallowed-error`, `cancel/unstructured-tasks`, `bound/unbounded-fan-out`,
 //! `cancel/orphaned-losers`.
 
+use crate::bounding::deadlines::gives_limit;
 use crate::context::Context;
-use crate::errors::{are_contained, does_not_fail, is_one_safe_step, is_one_step};
+use crate::errors::{are_contained, does_not_fail, handles_errors, is_one_safe_step, is_one_step};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role};
-use racewalk_link::{FunctionRef, Site, Type};
-use racewalk_models::{ClassKind, Runs, Serves, Spawns};
+use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role, SuspendKind};
+use racewalk_link::{FunctionRef, Program, Site, Type};
+use racewalk_models::{ClassKind, Joins, Runs, Serves, Spawns};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -214,7 +215,9 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Start
         return match model.spawns {
             Some(Spawns::Task) if !model.keeps && !ends_at_once(ctx, function, site) => Some(Started::Task),
             None if model.joins.is_some() && !model.is_async && model.blocks.is_none() => Some(Started::Gathering),
-            Some(Spawns::OtherLoop) if !model.keeps && !handles_its_errors(ctx, function, site) => {
+            Some(Spawns::OtherLoop)
+                if !model.keeps && !handles_its_errors(ctx, function, site) && !has_handlers(ctx, function, site) =>
+            {
                 Some(Started::OnOtherLoop)
             }
             _ => None,
@@ -253,6 +256,36 @@ fn handles_its_errors(ctx: &Context<'_>, function: FunctionId, site: &Site) -> b
     }
 }
 
+/// The coroutine that is started deals with errors somewhere: whoever wrote it has thought of them.
+fn has_handlers(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+        if handles_errors(ctx.program, target))
+}
+
+/// All that the coroutine waits for is held by the loop's timers, and they hold the task.
+fn is_held_by_timers(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+        if waits_for_timers_only(ctx.program, target))
+}
+
+fn waits_for_timers_only(program: &Program, target: FunctionRef) -> bool {
+    let module = program.module(target.file);
+    let is_timed = |operand: ExprId| {
+        let Some(site) = program.site(target, operand) else { return false };
+        program.model_at(site).is_some_and(|model| {
+            let has_limit =
+                || model.joins.is_some_and(|joins| joins != Joins::FailFast) && gives_limit(module, operand, model, 1);
+            model.sleeps || has_limit()
+        })
+    };
+    program.function(target).is_async
+        && program.function(target).events.iter().all(|event| match *event {
+            Event::Suspend(SuspendKind::Await, operand) => is_timed(operand),
+            Event::Suspend(..) => false,
+            _ => true,
+        })
+}
+
 /// `ensure_future(task)`: what is given runs already, and somebody has it.
 fn is_running_already(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
     let Some(first) = ctx.evaluator.args(site.call).first() else { return false };
@@ -287,7 +320,8 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
         _ => format!("{COLLECTED}, and nobody sees its error"),
     };
     // A done-callback may see the error, but does not keep the task.
-    let (happens, risk) = match fate(ctx, function, site.call) {
+    let fate = fate(ctx, function, site.call);
+    let (happens, risk) = match fate {
         Fate::Dropped => (format!("the {what} that `{callee}()` starts is dropped at once"), lost),
         Fate::Unread(binding) => (unread(ctx, binding, site.call, what)?, lost),
         Fate::HandedOn if started != Started::OnOtherLoop => {
@@ -297,7 +331,12 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
     };
     let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
-    let is_mild = is_best_effort(ctx, function) || is_over_soon(ctx, function, site);
+    let is_local = matches!(fate, Fate::Unread(_))
+        && !ctx.program.summaries.reached_from.contains_key(&ctx.function_ref(function));
+    let is_mild = is_best_effort(ctx, function)
+        || is_over_soon(ctx, function, site)
+        || fate == Fate::Dropped && is_held_by_timers(ctx, function, site)
+        || is_local;
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_mild { Confidence::Possible } else { Confidence::Certain })
         .help(match started {

@@ -203,7 +203,8 @@ fn matters(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
     match site.callee {
         Type::Function(target) | Type::Method(target, _) => {
             let body = ctx.program.function(target);
-            body.stub == racewalk_ir::Stub::No && body.is_async
+            body.stub == racewalk_ir::Stub::No
+                && body.is_async
                 && !are_contained(ctx.program, target)
                 && !handles_errors(ctx.program, target)
         }

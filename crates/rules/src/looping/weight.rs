@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::looping::{is_command_module, is_side_module, is_test_module};
 use racewalk_ir::{Arg, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
-use racewalk_link::{Sink, Type, is_certain, sleeps_at_most};
+use racewalk_link::{FunctionRef, Sink, Type, is_certain, sleeps_at_most};
 use racewalk_models::{Blocks, Serves};
 use racewalk_report::Confidence;
 
@@ -56,12 +56,18 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
     match blocks {
         Blocks::File => {
             let is_repeated = || is_in_loop(ctx, function, sink.site) && serves_requests(ctx, function);
-            let stores = || serves_requests(ctx, function) && stores_bytes(ctx, function, sink.site);
+            // What a handler stores itself is one upload, which is rare and mostly small.
+            let stores = || {
+                serves_requests(ctx, function) && !is_handler(ctx, function) && stores_bytes(ctx, function, sink.site)
+            };
             let reads = || (is_handler(ctx, function) || is_repeated()) && reads_bytes(ctx, function, sink.site);
             !stores() && !reads()
         }
         Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
-        Blocks::Thread => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
+        Blocks::Network => opens_data(ctx, function, sink),
+        Blocks::Thread => {
+            is_method(sink) && (!is_receiver_made_here(ctx, sink.site) || has_waited_before(ctx, function, sink.site))
+        }
         Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
         _ => false,
     }
@@ -97,6 +103,18 @@ fn is_receiver_made_here(ctx: &Context<'_>, call: ExprId) -> bool {
     }
 }
 
+/// Between the making of what the method is called on and the call the function has waited for something, or gone through a loop:
+/// the work has mostly ended by then.
+fn has_waited_before(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let Expr::Attr(receiver, _) = ctx.module.expr(callee) else { return false };
+    let Expr::Name(_, Defs::One(binding)) = ctx.module.expr(receiver) else { return false };
+    let events = &ctx.module.function(function).events;
+    let between = events.iter().skip_while(|event| **event != Event::Bind(binding));
+    let mut between = between.take_while(|event| **event != Event::Call(call));
+    between.any(|event| matches!(event, Event::Suspend(..) | Event::Loop(_)))
+}
+
 /// What a helper does with files is mostly small, unless it is done again and again; and a helper that waits for a thread
 /// mostly waits for one that has finished, unless the wait is for work on a loop, which may be this one.
 pub(super) fn is_mild_through_helpers(
@@ -109,6 +127,7 @@ pub(super) fn is_mild_through_helpers(
     match blocks {
         Blocks::Disk => !is_in_loop(ctx, function, site),
         Blocks::Input => !serves_requests(ctx, function),
+        Blocks::Network => looks_up_name(sink) && !serves_requests(ctx, function) || opens_data(ctx, function, sink),
         Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
         Blocks::Thread => !ctx.program.sites(sink.function).iter().any(|other| {
             let model = ctx.program.model_of(other.callee);
@@ -116,6 +135,29 @@ pub(super) fn is_mild_through_helpers(
         }),
         _ => false,
     }
+}
+
+/// A name is looked up: mostly once, when something begins, and of an address or of this machine.
+fn looks_up_name(sink: &Sink) -> bool {
+    matches!(sink.callee, Type::External(path)
+        if matches!(path.last_segment(), "getaddrinfo" | "gethostbyname" | "gethostbyaddr" | "getfqdn"))
+}
+
+/// The function, or the one with the sink, asks whether an address begins with `data:`: what is opened lies in memory.
+fn opens_data(ctx: &Context<'_>, function: FunctionId, sink: &Sink) -> bool {
+    let asks = |function: FunctionRef| {
+        let module = ctx.program.module(function.file);
+        ctx.program.sites(function).iter().any(|site| {
+            let Expr::Call(callee, args) = module.expr(site.call) else { return false };
+            matches!(module.expr(callee), Expr::Attr(_, method) if method.as_str() == "startswith")
+                && module.args(args).iter().any(|arg| {
+                    matches!(module.expr(arg.value), Expr::Literal(Literal::Str(text)) if text.as_str() == "data:")
+                })
+        })
+    };
+    let this = ctx.function_ref(function);
+    let callers = ctx.program.summaries.callers.of(this);
+    asks(this) || asks(sink.function) || !callers.is_empty() && callers.iter().all(|(caller, ..)| asks(*caller))
 }
 
 /// A sleep of at most a tenth of a second.
@@ -255,7 +297,7 @@ pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks
         return if is_direct { Confidence::Certain } else { Confidence::Likely };
     }
     match blocks {
-        Blocks::File | Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
+        Blocks::File | Blocks::Cpu if is_direct => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }
