@@ -8,7 +8,23 @@ use std::collections::VecDeque;
 
 /// The call uses something outside the program, itself or by what it runs up to this many calls further.
 pub(crate) fn leads_outside(program: &Program, function: FunctionRef, call: ExprId, farthest: u32) -> bool {
-    if program.site(function, call).is_some_and(|site| is_outside(program, site)) {
+    leads_to(program, function, call, farthest, is_outside)
+}
+
+/// The call takes its time: it uses something outside the program, or sleeps, itself or by what it runs.
+pub(crate) fn takes_time(program: &Program, function: FunctionRef, call: ExprId, farthest: u32) -> bool {
+    let sleeps = |program: &Program, site: &Site| program.models_at(site).any(|model| model.sleeps);
+    leads_to(program, function, call, farthest, |program, site| is_outside(program, site) || sleeps(program, site))
+}
+
+fn leads_to(
+    program: &Program,
+    function: FunctionRef,
+    call: ExprId,
+    farthest: u32,
+    is_it: impl Fn(&Program, &Site) -> bool,
+) -> bool {
+    if program.site(function, call).is_some_and(|site| is_it(program, site)) {
         return true;
     }
     let mut seen: FxHashSet<FunctionRef> = FxHashSet::default();
@@ -18,7 +34,7 @@ pub(crate) fn leads_outside(program: &Program, function: FunctionRef, call: Expr
         if !seen.insert(function) {
             continue;
         }
-        if program.sites(function).iter().any(|site| is_outside(program, site)) {
+        if program.sites(function).iter().any(|site| is_it(program, site)) {
             return true;
         }
         if distance < farthest {

@@ -103,10 +103,12 @@
 //! - Tasks that are returned, yielded, or handed to a callee that keeps, awaits or cancels them; wrappers of the
 //!   program or of a framework that keep what they start.
 //! - Tasks awaited directly or through `gather`, `wait`, `as_completed`, `wait_for`, `shield`.
-//! - A future of `run_coroutine_threadsafe` whose coroutine lets no error out, or to which a done-callback is given: the
+//! - A future of `run_coroutine_threadsafe` whose coroutine deals with errors, or to which a done-callback is given: the
 //!   other loop holds the task, and there is no outcome to be lost.
 //! - A task bound to a local name that stays alive in a function that does not return before the loop ends
 //!   (`asyncio.Event().wait()`, a server's accept loop).
+//! - `possible`, shown with `--strict`: a coroutine without a suspension point, which is over after its first step;
+//!   finalizers, tests.
 //!
 //! ## Symptoms
 //! - `Task was destroyed but it is pending!`: collected while suspended; the next line names the task and where its
@@ -130,15 +132,14 @@
 //! `await/missing-await`, `cancel/swallowed-error`, `cancel/unstructured-tasks`, `bound/unbounded-fan-out`,
 //! `cancel/orphaned-losers`.
 
-use crate::bounding::deadlines::gives_limit;
 use crate::context::Context;
 use crate::errors::{are_contained, does_not_fail, handles_errors, is_one_safe_step, is_one_step};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role, SuspendKind};
-use racewalk_link::{FunctionRef, Program, Site, Type};
-use racewalk_models::{ClassKind, Joins, Runs, Serves, Spawns};
+use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role};
+use racewalk_link::{FunctionRef, Site, Type};
+use racewalk_models::{ClassKind, Runs, Serves, Spawns};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -236,8 +237,9 @@ fn ends_at_once(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
 }
 
 /// The task is over after its first step, which the loop's queue holds: nothing can collect it, and an error is logged soon.
-fn is_over_soon(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
-    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+fn is_over_soon(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started) -> bool {
+    started == Started::Task
+        && matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
         if is_one_step(ctx.program, target))
 }
 
@@ -260,30 +262,6 @@ fn handles_its_errors(ctx: &Context<'_>, function: FunctionId, site: &Site) -> b
 fn has_handlers(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
     matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
         if handles_errors(ctx.program, target))
-}
-
-/// All that the coroutine waits for is held by the loop's timers, and they hold the task.
-fn is_held_by_timers(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
-    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
-        if waits_for_timers_only(ctx.program, target))
-}
-
-fn waits_for_timers_only(program: &Program, target: FunctionRef) -> bool {
-    let module = program.module(target.file);
-    let is_timed = |operand: ExprId| {
-        let Some(site) = program.site(target, operand) else { return false };
-        program.model_at(site).is_some_and(|model| {
-            let has_limit =
-                || model.joins.is_some_and(|joins| joins != Joins::FailFast) && gives_limit(module, operand, model, 1);
-            model.sleeps || has_limit()
-        })
-    };
-    program.function(target).is_async
-        && program.function(target).events.iter().all(|event| match *event {
-            Event::Suspend(SuspendKind::Await, operand) => is_timed(operand),
-            Event::Suspend(..) => false,
-            _ => true,
-        })
 }
 
 /// `ensure_future(task)`: what is given runs already, and somebody has it.
@@ -331,12 +309,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
     };
     let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
-    let is_local = matches!(fate, Fate::Unread(_))
-        && !ctx.program.summaries.reached_from.contains_key(&ctx.function_ref(function));
-    let is_mild = is_best_effort(ctx, function)
-        || is_over_soon(ctx, function, site)
-        || fate == Fate::Dropped && is_held_by_timers(ctx, function, site)
-        || is_local;
+    let is_mild = is_best_effort(ctx, function) || is_over_soon(ctx, function, site, started);
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_mild { Confidence::Possible } else { Confidence::Certain })
         .help(match started {

@@ -78,7 +78,8 @@
 //! - Fields of an object, which are set up once; handlers, callbacks, tools, workers: there are as many as somebody wrote.
 //! - Input whose length is tested before.
 //! - Coroutines that wait for nothing.
-//! - `possible`, shown with `--strict`: where the input comes from is not known; tests and examples.
+//! - `possible`, shown with `--strict`: where the input comes from is not known, or the caller gives it; the few things
+//!   that a request carries; what is picked by a condition, or asked for with a limit; tests and examples.
 //!
 //! ## Symptoms
 //! - `OSError: [Errno 24] Too many open files`

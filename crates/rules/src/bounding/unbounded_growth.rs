@@ -70,8 +70,8 @@
 //! - Something takes entries out, replaces the table, or hands it to somebody who may.
 //! - Weak tables, caches with a size or a time, keys that are written down.
 //! - Tables that are local to a call.
-//! - `possible`, shown with `--strict`: tables of awaited answers that are not called a cache; keys of which there are few by
-//!   their name (servers, models, tools); tests and examples.
+//! - `possible`, shown with `--strict`: tables of awaited answers that are not called a cache; keys whose names do not say
+//!   that they come and go (sessions, users, requests, messages); tests and examples.
 //!
 //! ## Symptoms
 //! - `MemoryError`, or a process that is killed for its memory.

@@ -74,7 +74,8 @@
 //! - The tasks have a name, and somebody cancels or waits for them in a handler or cleanup.
 //! - A program's `main`: the loop's end cancels what is left.
 //! - Tidying up.
-//! - `possible`, shown with `--strict`: it is not known that anything is changed; tests and examples.
+//! - `possible`, shown with `--strict`: it is not known that anything is changed; the same operation for every element of
+//!   something, each of which is mostly right on its own; tests and examples.
 //!
 //! ## Symptoms
 //! - `Task exception was never retrieved`
@@ -157,7 +158,8 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         Some((call, effect)) => (call, Some(effect)),
         None => (work[0], None),
     };
-    let belong_together = work.iter().any(|other| !is_same_work(ctx, work[0], *other));
+    let is_written_out = ctx.evaluator.args(site.call).iter().all(|arg| arg.kind == racewalk_ir::ArgKind::Positional);
+    let belong_together = is_written_out || work.iter().any(|other| !is_same_work(ctx, work[0], *other));
     Some(finding(ctx, function, site, call, effect, belong_together))
 }
 

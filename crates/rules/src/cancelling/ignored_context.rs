@@ -52,7 +52,7 @@
 //!   choose.
 //! - The parameter is read, also by a nested function or through `locals()`.
 //! - Functions that do not wait for anything.
-//! - `possible`, shown with `--strict`: what is waited for crosses no network that is known of.
+//! - `possible`, shown with `--strict`: what is waited for crosses no network that is known of; no caller passes the limit.
 //!
 //! ## Symptoms
 //! None.

@@ -83,7 +83,8 @@
 //! - The exception is handed on: set on a future, kept to be raised later.
 //! - Nothing comes after but cleanup: the end of a task, of a program's `main`, or of what a task group runs.
 //! - `possible`, shown with `--strict`: the function ends after the handler and nobody is known to go on; it waits for a
-//!   task that somebody else may have cancelled; some path of the handler raises; tests.
+//!   task that somebody else may have cancelled; some path of the handler raises; a handler for everything that lists what
+//!   it takes, around somebody else's code; tests.
 //!
 //! ## Symptoms
 //! - `asyncio.run` does not return; a task group's block does not end.

@@ -67,7 +67,7 @@
 //! ## Where it is silent
 //! - The outcomes are read.
 //! - Tidying up: what was cancelled before, what closes or stops something, a cleanup block.
-//! - Work that deals with its own errors, or cannot fail.
+//! - Work that deals with its own errors, itself or in what it awaits, or cannot fail.
 //! - `possible`, shown with `--strict`: an empty handler around something that is not known to change anything; tests.
 //!
 //! ## Symptoms

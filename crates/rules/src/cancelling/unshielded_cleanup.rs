@@ -74,6 +74,7 @@
 //!   closes something.
 //! - Cleanups whose loss does no harm: closing, flushing, logging.
 //! - Tests.
+//! - `possible`, shown with `--strict`: `shield` around a coroutine that nobody holds.
 //!
 //! ## Symptoms
 //! - `LockNotOwnedError`, `LockError: Cannot release a lock that's no longer owned`

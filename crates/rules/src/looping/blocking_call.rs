@@ -116,9 +116,10 @@
 //! - Chains that this caller cannot take: the call's own arguments, or the defaults that it leaves, bar the way.
 //! - Archives and tables over a file in memory, datagram sockets, processes that have been killed, what stands after
 //!   `sys.exit()` or `os._exit()`.
-//! - `possible`, shown with `--strict`: work on one local file, except where bytes that somebody brings are stored in one go or
-//!   a handler reads a whole file of bytes; questions to sqlite; waits for threads, futures and pools that were started
-//!   elsewhere; `input()` where
+//! - `possible`, shown with `--strict`: work on one local file, except where bytes that somebody brings are stored in one go
+//!   below a handler, or a handler reads a whole file of bytes; opening sqlite, and questions to a connection that was
+//!   opened elsewhere; waits for threads, futures and pools that were started elsewhere, or before another wait; looking
+//!   up a name where no request gets to; `input()` where
 //!   nothing is served; what a variable of the environment or a parameter's default leaves off; filling a field once;
 //!   handlers of last resort; modules of a command line; a loop that a plain function starts for one job. Loops that
 //!   compute.

@@ -92,6 +92,7 @@
 //! - A loop made once and kept, with all work submitted to it.
 //! - Tests, each of which has a loop of its own.
 //! - Coroutines that use no object that is bound to a loop.
+//! - `possible`, shown with `--strict`: clients to which the program gives a transport of its own.
 //!
 //! ## Symptoms
 //! - `RuntimeError: Event loop is closed`: a kept connection is used or closed after its loop.

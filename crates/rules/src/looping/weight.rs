@@ -68,7 +68,8 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
         Blocks::Thread => {
             is_method(sink) && (!is_receiver_made_here(ctx, sink.site) || has_waited_before(ctx, function, sink.site))
         }
-        Blocks::LocalDatabase => is_method(sink) && !is_receiver_made_here(ctx, sink.site),
+        // Opening it takes no time; what it is asked then may.
+        Blocks::LocalDatabase => !is_method(sink) || !is_receiver_made_here(ctx, sink.site),
         _ => false,
     }
 }
@@ -297,7 +298,7 @@ pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks
         return if is_direct { Confidence::Certain } else { Confidence::Likely };
     }
     match blocks {
-        Blocks::File | Blocks::Cpu if is_direct => Confidence::Likely,
+        Blocks::File | Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }

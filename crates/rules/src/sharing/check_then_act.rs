@@ -123,6 +123,7 @@
 //! - One owner: a single consumer loop is the only one to act. Phases with a join between them.
 //! - An await that cannot suspend.
 //! - Tests whose outcome only chooses a message, a metric or a time to wait.
+//! - `possible`, shown with `--strict`: what is called to act takes a lock of its own, and may test again under it.
 //! - Where a miss is filled by expensive work, `share/stampede` reports it; where an old value is written back,
 //!   `share/lost-update`.
 //!

@@ -22,14 +22,14 @@ pub(crate) mod stampede;
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
-use crate::outside::leads_outside;
+use crate::outside::takes_time;
 use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::held::Take;
 use crate::race::locks::{Guard, guard};
 use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
 use crate::rule::Rule;
-use racewalk_ir::{BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
+use racewalk_ir::{BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Name, Role};
 use racewalk_link::{ClassRef, FunctionRef, Program, Type, Variable};
 use racewalk_report::Confidence;
 
@@ -104,13 +104,12 @@ fn waits_for_lock(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) 
     })
 }
 
-/// Tasks that are started together mostly test what each was started with; what a call gives was mostly taken out by it; and a
-/// function that acts under a lock mostly tests again there.
+/// Tasks that are started together mostly test what each has worked out for itself; and a function that acts under a lock mostly
+/// tests again there.
 fn is_mild_test(ctx: &Context<'_>, conflict: &Conflict, overlap: Overlap) -> bool {
-    let acts_locked = |(inside, _): (FunctionRef, ExprId)| uses_lock(ctx, inside);
-    matches!(overlap.evidence, Evidence::Spawned(..))
-        || matches!(ctx.module.expr(conflict.read), Expr::Call(..))
-        || conflict.within.is_some_and(acts_locked)
+    let is_test_of_read = ctx.module.span(conflict.test).contains(ctx.module.span(conflict.read));
+    let is_spawned = matches!(overlap.evidence, Evidence::Spawned(..));
+    is_spawned && !is_test_of_read || conflict.within.is_some_and(|(inside, _)| uses_lock(ctx, inside))
 }
 
 /// Doing the work twice costs something: it opens or makes what somebody must close, or it leads outside the program for each
@@ -123,8 +122,9 @@ fn is_dear(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, overlap
     matches!(conflict.cell.root, Root::Param(..))
         || waits_for_lock(ctx, function, conflict)
         || waits_between(ctx, function, conflict).into_iter().any(|wait| {
-            let leads = |farthest| leads_outside(ctx.program, this, wait, farthest);
-            makes_by_name(ctx, wait) && leads(MAKING) || is_repeated && leads(ASKING)
+            let takes = |farthest| takes_time(ctx.program, this, wait, farthest);
+            makes_by_name(ctx, wait) && takes(MAKING)
+                || is_repeated && (takes(ASKING) || is_handed_in(ctx, function, wait))
         })
 }
 
@@ -140,12 +140,25 @@ fn waits_between(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) -
     waits.collect()
 }
 
+/// What is called was given to the function: work that somebody else knows to be worth keeping.
+fn is_handed_in(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
+    let Expr::Name(name, defs) = ctx.module.expr(callee) else { return false };
+    let is_param = |binding: &BindingId| matches!(ctx.module.bindings[binding.index()].kind, BindingKind::Param(_));
+    match defs {
+        Defs::Outer => ctx.evaluator.scope_of(function, name).is_some_and(|(owner, symbol)| {
+            ctx.module.function(owner).symbols[symbol.index()].bindings.iter().any(is_param)
+        }),
+        _ => ctx.module.defs(&defs).iter().any(is_param),
+    }
+}
+
 /// By its name the call makes what lasts: a connection, a process, a pool.
 fn makes_by_name(ctx: &Context<'_>, call: ExprId) -> bool {
     let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
     let (Expr::Attr(_, name) | Expr::Name(name, _)) = ctx.module.expr(callee) else { return false };
     let name = name.as_str().trim_start_matches('_');
-    ["connect", "create", "open", "launch", "spawn", "start", "login", "download", "install"]
+    ["connect", "create", "open", "launch", "spawn", "start", "login", "download", "install", "load"]
         .iter()
         .any(|word| name.starts_with(word))
 }

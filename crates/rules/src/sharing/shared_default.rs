@@ -104,6 +104,7 @@
 //!   dataclasses with a `default_factory`.
 //! - Class attributes that `__init__` replaces, that are declared `ClassVar`, or that are changed through the class: a
 //!   registry is meant to be shared.
+//! - `possible`, shown with `--strict`: an object that has a name of its own in the module.
 //! - Locks and other primitives as defaults: they are there to be shared.
 //! - Functions that only run at start-up, in a script, or one call at a time.
 //! - What the shared object is used for wrongly is a finding of its own: `share/stampede`, `share/lost-update`,

@@ -135,6 +135,8 @@
 //! - The work cannot suspend: between miss and store nobody else runs.
 //! - The cache is local to the call or the request, or filled before requests are served.
 //! - One owner fills it: a single refresher task; the others only read.
+//! - `possible`, shown with `--strict`: work that is not known to take its time, and a single field that is filled once with
+//!   what is read; who makes something (connects, opens, starts, loads) makes it twice.
 //!
 //! ## Symptoms
 //! None of its own. `Unclosed client session`, `Unclosed connector`, `Task was destroyed but it is pending!` for what
