@@ -272,6 +272,9 @@ pub struct Call {
     /// It reads a variable of the environment.
     #[serde(default)]
     pub reads_environment: bool,
+    /// What it gives names a new directory that is empty.
+    #[serde(default)]
+    pub makes_directory: bool,
 }
 
 /// A parameter, by position (from 0) or by name.

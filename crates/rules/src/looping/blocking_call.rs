@@ -119,7 +119,7 @@
 //! - `possible`, shown with `--strict`: work on one local file, except where bytes that somebody brings are stored in one go
 //!   below a handler, or a handler reads a whole file of bytes; opening sqlite, and questions to a connection that was
 //!   opened elsewhere; waits for threads, futures and pools that were started elsewhere, or before another wait; looking
-//!   up a name where no request gets to; `input()` where
+//!   up a name where no request gets to; work on a directory that the function itself has made; `input()` where
 //!   nothing is served; what a variable of the environment or a parameter's default leaves off; filling a field once;
 //!   handlers of last resort; modules of a command line; a loop that a plain function starts for one job. Loops that
 //!   compute.

@@ -63,7 +63,8 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
             let reads = || (is_handler(ctx, function) || is_repeated()) && reads_bytes(ctx, function, sink.site);
             !stores() && !reads()
         }
-        Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
+        Blocks::Input => !serves_requests(ctx, function),
+        Blocks::Disk => !serves_requests(ctx, function) || works_on_new_directory(ctx, function, sink.site),
         Blocks::Network => opens_data(ctx, function, sink),
         Blocks::Thread => {
             is_method(sink) && (!is_receiver_made_here(ctx, sink.site) || has_waited_before(ctx, function, sink.site))
@@ -101,6 +102,30 @@ fn is_receiver_made_here(ctx: &Context<'_>, call: ExprId) -> bool {
             },
             _ => return false,
         };
+    }
+}
+
+/// The first argument is a directory that the function itself has made, which holds what it has put there.
+fn works_on_new_directory(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    const DEEPEST: u32 = 5;
+    ctx.evaluator.args(call).first().is_some_and(|arg| is_new_directory(ctx, function, arg.value, DEEPEST))
+}
+
+fn is_new_directory(ctx: &Context<'_>, function: FunctionId, value: ExprId, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let again = |value: ExprId| is_new_directory(ctx, function, value, depth);
+    match ctx.module.expr(value) {
+        Expr::Name(_, Defs::One(binding)) => match ctx.module.bindings[binding.index()].kind {
+            BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => again(value),
+            _ => false,
+        },
+        Expr::Call(..) => {
+            let site = ctx.program.site(ctx.function_ref(function), value);
+            site.is_some_and(|site| ctx.program.models_at(site).any(|model| model.makes_directory))
+                || ctx.evaluator.args(value).first().is_some_and(|arg| again(arg.value))
+        }
+        Expr::Await(inner) => again(inner),
+        _ => false,
     }
 }
 
