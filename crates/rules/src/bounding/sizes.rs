@@ -132,12 +132,14 @@ fn answered(ctx: &Context<'_>, callee: Type) -> Size {
     if ctx.program.model_of(callee).is_some_and(|model| model.network) { Size::Outside } else { Size::Answered }
 }
 
-/// A function of the program that returns displays of its own only.
+/// A function of the program that returns displays of its own and slices only.
 fn gives_what_is_written(ctx: &Context<'_>, target: FunctionRef) -> bool {
     let module = ctx.program.module(target.file);
     let body = module.function(target.id);
-    let is_written = |value: &ExprId| {
-        matches!(module.expr(*value), Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) | Expr::Literal(_))
+    let is_written = |value: &ExprId| match module.expr(*value) {
+        Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) | Expr::Literal(_) => true,
+        Expr::Subscript(_, key) => matches!(module.expr(key), Expr::Operation(_)),
+        _ => false,
     };
     !body.return_values.is_empty() && body.return_values.iter().all(is_written)
 }

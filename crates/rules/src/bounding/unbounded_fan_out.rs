@@ -506,12 +506,17 @@ fn takes_permit(program: &Program, function: FunctionRef) -> bool {
     let module = program.module(function.file);
     let body = program.function(function);
     let is_limiter = |name: Name| names_limiter(name) || name.as_str().contains("lock");
+    // `self._throttler.execute(…)`: what is called may be a method of the limiter.
     let named = |expr: ExprId| {
-        let mut expr = expr;
-        while let Expr::Call(inner, _) | Expr::Subscript(inner, _) = module.expr(expr) {
-            expr = inner;
+        let mut next = Some(expr);
+        while let Some(expr) = next {
+            next = match module.expr(expr) {
+                Expr::Name(name, _) | Expr::Attr(_, name) if is_limiter(name) => return true,
+                Expr::Call(inner, _) | Expr::Subscript(inner, _) | Expr::Attr(inner, _) => Some(inner),
+                _ => None,
+            };
         }
-        matches!(module.expr(expr), Expr::Name(name, _) | Expr::Attr(_, name) if is_limiter(name))
+        false
     };
     let entered = |context: ExprId| {
         named(context) || {

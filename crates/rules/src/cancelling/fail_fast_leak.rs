@@ -75,7 +75,8 @@
 //! - A program's `main`: the loop's end cancels what is left.
 //! - Tidying up.
 //! - `possible`, shown with `--strict`: it is not known that anything is changed; the same operation for every element of
-//!   something, each of which is mostly right on its own; tests and examples.
+//!   something, each of which is mostly right on its own; work inside the block of a connection, which ends with it; tests
+//!   and examples.
 //!
 //! ## Symptoms
 //! - `Task exception was never retrieved`
@@ -96,10 +97,12 @@ use crate::context::Context;
 use crate::errors::are_contained;
 use crate::finding::{Finding, Place};
 use crate::looping::is_side_module;
+use crate::paths::scopes;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Event, Expr, ExprId, FunctionId, Literal, Name, Role, SuspendKind};
+use crate::scopes::entered_kind;
+use racewalk_ir::{Event, Expr, ExprId, FunctionId, Literal, Name, Role, ScopeKind, SuspendKind};
 use racewalk_link::{FunctionRef, How, Program, Site, Type};
-use racewalk_models::Joins;
+use racewalk_models::{ClassKind, Joins};
 use racewalk_report::{Confidence, Severity};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
@@ -159,8 +162,24 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         None => (work[0], None),
     };
     let is_written_out = ctx.evaluator.args(site.call).iter().all(|arg| arg.kind == racewalk_ir::ArgKind::Positional);
-    let belong_together = is_written_out || work.iter().any(|other| !is_same_work(ctx, work[0], *other));
+    let belong_together = (is_written_out || work.iter().any(|other| !is_same_work(ctx, work[0], *other)))
+        && !is_within_connection(ctx, function, site.call);
     Some(finding(ctx, function, site, call, effect, belong_together))
+}
+
+/// A library's client or connection is entered around the call: leaving its block closes it, which ends those who use it.
+fn is_within_connection(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let events = &ctx.module.function(function).events;
+    let Some(at) = events.iter().position(|event| *event == Event::Call(call)) else { return false };
+    scopes(events).into_iter().any(|(start, end, context)| {
+        let is_async = matches!(events[start], Event::Enter(ScopeKind::Async, _));
+        let is_connection = || {
+            let models = ctx.program.site(ctx.function_ref(function), context).map(|site| ctx.program.models_at(site));
+            models.is_some_and(|mut models| models.any(|model| model.network))
+                || entered_kind(ctx, function, context) == Some(ClassKind::Client)
+        };
+        start < at && at < end && is_async && is_connection()
+    })
 }
 
 /// Both calls do the same, for other elements: mostly each is right on its own.
