@@ -22,7 +22,7 @@ impl<T> Id<T> {
         Self { place, of: PhantomData }
     }
 
-    /// The index in the arena, from 0: dense, and in order of creation (operands before what is made of them).
+    /// The index in the arena, from 0: dense, so that a table can go with the nodes of a type.
     pub const fn index(self) -> usize {
         self.place.get() as usize - 1
     }
@@ -197,9 +197,4 @@ impl Arenas {
         taken.truncate(mark);
         List { start, len, of: PhantomData }
     }
-}
-
-/// Iterates over the identifiers of all nodes of a type, in order of creation.
-pub(crate) fn ids<T: Stored>(arenas: &Arenas) -> impl Iterator<Item = Id<T>> + use<T> {
-    (0..arenas.count::<T>()).map(Id::at)
 }

@@ -63,7 +63,7 @@ pub struct Expr {
 /// What an expression is.
 ///
 /// Nesting is bounded, but for what stands leftmost: chains such as `a + b + c` or `a.b().c` may be as long as the text.
-/// Walk `left`, `operand` and `callee` in a loop, or take the expressions in order of creation: operands come first.
+/// Go down `left`, `operand` and `callee` in a loop, not by recursion.
 #[derive(Clone, Copy, Debug)]
 pub enum ExprKind {
     /// What could not be parsed.

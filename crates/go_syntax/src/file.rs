@@ -1,7 +1,7 @@
 //! A parsed file: the tree, the comments and the errors, with the text they are about.
 
-use crate::arena::{Arenas, Id, List, Stored, ids};
-use crate::ast::{DeclId, Expr, ExprId, Ident, Span};
+use crate::arena::{Arenas, Id, List, Stored};
+use crate::ast::{DeclId, Ident, Span};
 use crate::error::{Position, SyntaxError};
 use crate::parser;
 use std::ops::Index;
@@ -63,12 +63,6 @@ impl<'a> File<'a> {
     /// Line and column of an offset. Looks through the text before it.
     pub fn position(&self, offset: u32) -> Position {
         Position::of(offset, self.text)
-    }
-
-    /// All expressions and types in order of creation: each comes after all that it is made of, up to function literals'
-    /// bodies.
-    pub fn exprs(&self) -> impl Iterator<Item = (ExprId, &Expr)> {
-        ids::<Expr>(&self.arenas).map(|id| (id, &self[id]))
     }
 
     /// The comments that document what begins at an offset: those on the lines directly above it, without a line between

@@ -23,7 +23,7 @@ impl Parser<'_> {
             self.end_of_declaration();
             package
         } else {
-            Ident { span: Span::new(self.start, self.start) }
+            Ident { span: self.missing() }
         };
         let mark = self.open_list::<DeclId>();
         let mut may_import = true;

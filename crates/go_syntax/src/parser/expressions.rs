@@ -2,7 +2,7 @@
 
 use super::Parser;
 use crate::arena::List;
-use crate::ast::{BlockId, ChanDirection, ExprId, ExprKind, Ident, LiteralKind, Span, UnaryOp};
+use crate::ast::{BlockId, ChanDirection, ExprId, ExprKind, Ident, LiteralKind, UnaryOp};
 use crate::token::Token;
 
 /// The precedence of the loosest binary operator.
@@ -124,7 +124,7 @@ impl Parser<'_> {
                 self.expect(Token::CloseParen);
                 self.expr_from(start, ExprKind::Paren(inner))
             }
-            Token::Func => self.function_or_type(),
+            Token::Func if !self.at_outer_declaration() => self.function_or_type(),
             _ => match self.optional_type() {
                 Some(ty) => ty,
                 None => {
@@ -201,7 +201,7 @@ impl Parser<'_> {
             return self.ident();
         }
         self.error_expected("selector or type assertion");
-        Ident { span: Span::new(self.start, self.start) }
+        Ident { span: self.missing() }
     }
 
     /// `(T)` or `(type)`, the dot taken.

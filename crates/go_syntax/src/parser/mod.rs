@@ -120,10 +120,12 @@ impl<'a> Parser<'a> {
         self.token == Token::Semicolon && self.start == self.end
     }
 
-    /// From an offset to the end of the last token taken.
+    /// From an offset to the end of the last token taken. Empty, if none was taken from there on; what it is part of then
+    /// reaches up to it.
     #[inline]
-    fn span_from(&self, start: u32) -> Span {
-        Span::new(start, self.previous_end.max(start))
+    fn span_from(&mut self, start: u32) -> Span {
+        self.previous_end = self.previous_end.max(start);
+        Span::new(start, self.previous_end)
     }
 
     fn text(&self) -> &'a [u8] {
@@ -173,7 +175,8 @@ impl Parser<'_> {
         if !self.at_line_start() {
             return false;
         }
-        let Some(close) = memchr::memchr(b')', receiver) else { return false };
+        let close = memchr::memchr(b')', receiver).filter(|&len| !receiver[..len].trim_ascii().is_empty());
+        let Some(close) = close else { return false };
         let name = receiver[close + 1..].trim_ascii_start();
         let len = name.iter().position(|byte| !begins_name(byte) && !byte.is_ascii_digit()).unwrap_or(name.len());
         len > 0 && matches!(name.get(len), Some(b'(' | b'['))
@@ -275,7 +278,13 @@ impl Parser<'_> {
 
     /// What stands for an expression that is missing.
     fn bad_expr(&mut self) -> ExprId {
-        self.expr_at(Span::new(self.start, self.start), ExprKind::Bad)
+        let span = self.missing();
+        self.expr_at(span, ExprKind::Bad)
+    }
+
+    /// The empty span of what is missing here.
+    fn missing(&mut self) -> Span {
+        self.span_from(self.start)
     }
 
     #[inline]
@@ -352,7 +361,7 @@ impl Parser<'_> {
             return Ident { span };
         }
         self.error_expected("identifier");
-        Ident { span: Span::new(self.start, self.start) }
+        Ident { span: self.missing() }
     }
 
     /// `IdentifierList = identifier { "," identifier } .`, its first identifier taken.

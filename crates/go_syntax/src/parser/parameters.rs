@@ -96,8 +96,8 @@ impl Parser<'_> {
 
     /// Parameters up to the closing token; of the first one, the beginning may be taken.
     fn parameter_list(&mut self, kind: ListKind, mut first: Option<Parameter>) -> List<Field> {
-        let (mark, open) = (self.open_params.len(), self.start);
-        let close = kind.close();
+        let (mark, close) = (self.open_params.len(), kind.close());
+        let start = first.and_then(|first| first.name).map_or(self.start, |name| name.span.start);
         while first.is_some() || !self.at(close) && !self.at(Token::EndOfFile) {
             let before = self.start;
             let parameter = match first.take() {
@@ -111,7 +111,7 @@ impl Parser<'_> {
             }
         }
         let mut params = std::mem::take(&mut self.open_params);
-        let fields = self.fields_of(&mut params[mark..], kind, open);
+        let fields = self.fields_of(&mut params[mark..], kind, start);
         params.truncate(mark);
         self.open_params = params;
         fields
@@ -173,10 +173,10 @@ impl Parser<'_> {
     }
 
     /// Tells names and types apart, now that the list is known: either all parameters have names, or none.
-    fn fields_of(&mut self, params: &mut [Parameter], kind: ListKind, open: u32) -> List<Field> {
+    fn fields_of(&mut self, params: &mut [Parameter], kind: ListKind, start: u32) -> List<Field> {
         let has_names = params.iter().any(|param| param.name.is_some() && param.ty.is_some());
         if has_names {
-            self.give_types(params, kind, open);
+            self.give_types(params, kind, start);
         } else {
             for param in params.iter_mut() {
                 if let Some(name) = param.name.take() {
@@ -184,7 +184,7 @@ impl Parser<'_> {
                 }
             }
             if kind == ListKind::TypeParams && !params.is_empty() {
-                self.missing_in_type_params(params, open);
+                self.missing_in_type_params(params, start);
             }
         }
         self.check_variadic(params, kind);
@@ -203,7 +203,7 @@ impl Parser<'_> {
     }
 
     /// Gives each name without a type the type of the next name that has one.
-    fn give_types(&mut self, params: &mut [Parameter], kind: ListKind, open: u32) {
+    fn give_types(&mut self, params: &mut [Parameter], kind: ListKind, start: u32) {
         let (mut last_type, mut lacks_name, mut lacks_type) = (None, None, false);
         for param in params.iter_mut().rev() {
             match (param.name, param.ty) {
@@ -222,7 +222,7 @@ impl Parser<'_> {
             }
         }
         match (lacks_name, kind) {
-            (Some(_), ListKind::TypeParams) => self.error(open, "missing type parameter name"),
+            (Some(_), ListKind::TypeParams) => self.error(start, "missing type parameter name"),
             (Some(at), _) => self.error(at, "missing parameter name"),
             (None, ListKind::TypeParams) if lacks_type => self.error(self.start, "missing type constraint"),
             (None, _) if lacks_type => self.error(self.start, "missing parameter type"),
@@ -231,13 +231,13 @@ impl Parser<'_> {
     }
 
     /// Type parameters without a constraint, or constraints without a name: `[]T` that was taken for parameters, say.
-    fn missing_in_type_params(&mut self, params: &[Parameter], open: u32) {
+    fn missing_in_type_params(&mut self, params: &[Parameter], start: u32) {
         let is_name = |param: &Parameter| param.ty.is_some_and(|ty| self.as_ident(ty).is_some());
         if params.iter().all(is_name) {
             self.error(self.start, "missing type constraint");
         } else {
             let or_length = if params.len() == 1 { " or invalid array length" } else { "" };
-            self.error(open, format!("missing type parameter name{or_length}"));
+            self.error(start, format!("missing type parameter name{or_length}"));
         }
     }
 

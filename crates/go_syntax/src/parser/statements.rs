@@ -102,7 +102,7 @@ impl Parser<'_> {
                 self.advance();
                 return self.add_stmt(start, StmtKind::Empty);
             }
-            Token::CloseBrace => return self.arenas.add(Stmt { span: Span::new(start, start), kind: StmtKind::Empty }),
+            Token::CloseBrace => return self.add_stmt(start, StmtKind::Empty),
             token if token.begins_expression() => {
                 let stmt = self.simple_statement(Place::Block);
                 if !matches!(self.arenas.node(stmt).kind, StmtKind::Labeled { .. }) {
@@ -113,9 +113,7 @@ impl Parser<'_> {
             _ => {
                 self.error_expected("statement");
                 self.skip_statement();
-                return self
-                    .arenas
-                    .add(Stmt { span: Span::new(start, self.previous_end.max(start)), kind: StmtKind::Bad });
+                return self.add_stmt(start, StmtKind::Bad);
             }
         };
         let stmt = self.add_stmt(start, kind);

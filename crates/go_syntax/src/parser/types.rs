@@ -30,7 +30,8 @@ impl Parser<'_> {
     /// TypeLit = ArrayType | StructType | PointerType | FunctionType | InterfaceType | SliceType | MapType | ChannelType .
     /// ```
     pub(super) fn optional_type(&mut self) -> Option<ExprId> {
-        self.token.begins_type().then(|| self.nested(Self::type_within, Self::bad_expr))
+        (self.token.begins_type() && !self.at_outer_declaration())
+            .then(|| self.nested(Self::type_within, Self::bad_expr))
     }
 
     /// A type that begins here.
