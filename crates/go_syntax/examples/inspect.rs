@@ -1,10 +1,10 @@
-//! Shows what the parser makes of files, for the tools that compare it with others. Paths come on standard input, one a
-//! line; an unreadable file is left out.
+//! Shows what the parser makes of files, for the tool that compares it with Go's own. LIST names a file with one path a line;
+//! an unreadable file is left out.
 //!
 //! ```text
-//! inspect check           one line a file: path, tab, offset and message of the first error, or nothing
-//! inspect dump            for each file a line with its path, then for each node its kind, start and end
-//! inspect time ROUNDS     reads all files, parses them ROUNDS times, prints the CPU seconds of each round
+//! inspect check LIST          one line a file: path, tab, and offset and message of the first error if there is one
+//! inspect dump LIST           for each file a line with its path, then for each node its kind, start and end
+//! inspect time LIST ROUNDS    reads all files, parses them ROUNDS times, prints the CPU seconds of each round
 //! ```
 //!
 //! Kinds are called as in `go/ast`.
@@ -14,18 +14,21 @@
 use racewalk_go_syntax::{DeclKind, ExprKind, File, Node, Span, StmtKind, parse};
 use std::error::Error;
 use std::hint::black_box;
-use std::io::{BufRead, BufWriter, Write, stdin, stdout};
+use std::io::{BufWriter, Write, stdout};
+
+const USAGE: &str = "usage: inspect check LIST | dump LIST | time LIST ROUNDS";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [command, list, rounds @ ..] = &arguments[..] else { return Err(USAGE.into()) };
+    let list = std::fs::read_to_string(list)?;
+    let mut texts = list.lines().filter_map(|path| Some((path, std::fs::read(path).ok()?)));
     let mut out = BufWriter::new(stdout().lock());
-    let texts =
-        stdin().lock().lines().map_while(Result::ok).filter_map(|path| Some((std::fs::read(&path).ok()?, path)));
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => texts.into_iter().try_for_each(|(text, path)| check(&path, &text, &mut out))?,
-        ["dump"] => texts.into_iter().try_for_each(|(text, path)| dump(&path, &text, &mut out))?,
-        ["time", rounds] => time(&texts.map(|(text, _)| text).collect::<Vec<_>>(), rounds.parse()?, &mut out)?,
-        _ => return Err("usage: inspect check | dump | time ROUNDS".into()),
+    match (command.as_str(), rounds) {
+        ("check", []) => texts.try_for_each(|(path, text)| check(path, &text, &mut out))?,
+        ("dump", []) => texts.try_for_each(|(path, text)| dump(path, &text, &mut out))?,
+        ("time", [rounds]) => time(&texts.map(|(_, text)| text).collect::<Vec<_>>(), rounds.parse()?, &mut out)?,
+        _ => return Err(USAGE.into()),
     }
     Ok(out.flush()?)
 }

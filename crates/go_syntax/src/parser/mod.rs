@@ -146,6 +146,7 @@ impl Parser<'_> {
     #[cold]
     fn error_expected(&mut self, what: impl std::fmt::Display) {
         let text = &self.text()[Span::new(self.start, self.end).range()];
+        let text = text.split(|byte| byte.is_ascii_control()).next().unwrap_or_default();
         let found = match self.token {
             _ if self.at_newline() => Cow::Borrowed("newline"),
             Token::EndOfFile => Cow::Borrowed("end of file"),

@@ -25,7 +25,7 @@ func main() {
 	case "dump":
 		eachFile(func(path string, text []byte) { dump(out, path, text) })
 	case "time":
-		rounds, _ := strconv.Atoi(os.Args[2])
+		rounds, _ := strconv.Atoi(os.Args[3])
 		var texts [][]byte
 		eachFile(func(_ string, text []byte) { texts = append(texts, text) })
 		for range rounds {
@@ -39,7 +39,11 @@ func main() {
 }
 
 func eachFile(visit func(path string, text []byte)) {
-	paths := bufio.NewScanner(os.Stdin)
+	list, err := os.Open(os.Args[2])
+	if err != nil {
+		panic(err)
+	}
+	paths := bufio.NewScanner(list)
 	for paths.Scan() {
 		if text, err := os.ReadFile(paths.Text()); err == nil {
 			visit(paths.Text(), text)
@@ -65,7 +69,7 @@ func check(out *bufio.Writer, path string, text []byte) {
 	_, _, err := parse(text)
 	fmt.Fprintf(out, "%s\t", path)
 	if list, ok := err.(scanner.ErrorList); ok && len(list) > 0 {
-		fmt.Fprintf(out, "%d %s", list[0].Pos.Offset, list[0].Msg)
+		fmt.Fprintf(out, "%d %q", list[0].Pos.Offset, list[0].Msg)
 	}
 	fmt.Fprintln(out)
 }
