@@ -53,7 +53,7 @@ def arguments():
     parser.add_argument("--count", type=int, default=2000, help="files of mutate and positions (default: 2000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=5, help="rounds of speed (default: 5)")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 # The two parsers, as programs with one command line

@@ -146,17 +146,6 @@ arenas! {
 }
 
 impl Arenas {
-    /// Arenas with room for the nodes of a text of `len` bytes, so that most texts never move them.
-    pub(crate) fn for_text(len: usize) -> Self {
-        Self {
-            exprs: Vec::with_capacity(len / 8),
-            expr_lists: Vec::with_capacity(len / 24),
-            stmts: Vec::with_capacity(len / 32),
-            stmt_lists: Vec::with_capacity(len / 32),
-            ..Self::default()
-        }
-    }
-
     #[inline]
     pub(crate) fn add<T: Stored>(&mut self, node: T) -> Id<T> {
         let nodes = T::nodes_mut(self);

@@ -96,7 +96,8 @@ impl<'a> File<'a> {
     }
 
     fn line_start(&self, offset: u32) -> u32 {
-        memchr::memrchr(b'\n', &self.text[..offset as usize]).map_or(0, |newline| newline as u32 + 1)
+        memchr::memrchr(b'\n', &self.text[..self.text.len().min(offset as usize)])
+            .map_or(0, |newline| newline as u32 + 1)
     }
 
     fn is_blank(&self, start: u32, end: u32) -> bool {

@@ -32,8 +32,10 @@
 //! What Go's own parser (`go/parser` 1.27) accepts, which is a little more than the specification's grammar: some rules
 //! need types to be checked. `x.(type)` outside a switch, several receivers, or a value where a type has to be are no
 //! errors here. Three things differ: nesting is bounded at 1,000 instead of 100,000; a text has at most 1 GiB; and a line
-//! that begins with `func (…) name(` is a method even where a block is open, since a closing brace is missing then far more
-//! often than a conversion to a function type is meant.
+//! that begins with `func (…) name(` is always a method, though within a block it could be the conversion of `name` to a
+//! function type: far more often a closing brace is missing above it.
+//!
+//! A stack of 1 MiB is enough, of 2 MiB without optimisation.
 //!
 //! # Around the tree
 //! - [`File::comments_above`] and [`File::comment_behind`] find what documents a node.

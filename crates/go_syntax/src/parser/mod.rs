@@ -66,7 +66,7 @@ pub(crate) fn parse(text: &[u8]) -> Parsed {
         depth: 0,
         in_header: false,
         last_error: None,
-        arenas: Arenas::for_text(text.len()),
+        arenas: Arenas::default(),
         open: Arenas::default(),
         open_params: Vec::new(),
     };
@@ -167,20 +167,13 @@ impl Parser<'_> {
 
     /// True if `func` is followed by a name, or, at the start of a line, by a receiver, a name and parameters.
     fn declares_function(&self) -> bool {
-        let text = self.text();
-        let line = &text[self.end as usize..];
-        let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-        let begins_name = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_' || !byte.is_ascii();
-        let line = line.trim_ascii_start();
-        let Some(receiver) = line.strip_prefix(b"(") else { return line.first().is_some_and(begins_name) };
-        if !self.at_line_start() {
-            return false;
+        let rest = &self.text()[self.end as usize..];
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        match rest.get(blanks) {
+            Some(b'(') => self.at_line_start() && declares_method(&rest[blanks + 1..]),
+            Some(byte) => begins_name(*byte),
+            None => false,
         }
-        let close = memchr::memchr(b')', receiver).filter(|&len| !receiver[..len].trim_ascii().is_empty());
-        let Some(close) = close else { return false };
-        let name = receiver[close + 1..].trim_ascii_start();
-        let len = name.iter().position(|byte| !begins_name(byte) && !byte.is_ascii_digit()).unwrap_or(name.len());
-        len > 0 && matches!(name.get(len), Some(b'(' | b'['))
     }
 
     fn at_line_start(&self) -> bool {
@@ -323,8 +316,15 @@ impl Parser<'_> {
 
     /// Elements with commas between them, and maybe behind the last one, up to a closing token, which is left.
     #[inline]
-    fn elements<T: Stored>(&mut self, close: Token, context: &str, mut element: impl FnMut(&mut Self) -> T) -> List<T> {
+    fn elements<T: Stored>(&mut self, close: Token, context: &str, element: impl FnMut(&mut Self) -> T) -> List<T> {
         let mark = self.open_list::<T>();
+        self.more_elements(close, context, element);
+        self.close_list(mark)
+    }
+
+    /// The same, for a list that is open.
+    #[inline]
+    fn more_elements<T: Stored>(&mut self, close: Token, context: &str, mut element: impl FnMut(&mut Self) -> T) {
         while !self.at(close) && !self.at(Token::EndOfFile) {
             let before = self.start;
             let parsed = element(self);
@@ -333,7 +333,6 @@ impl Parser<'_> {
                 break;
             }
         }
-        self.close_list(mark)
     }
 
     /// After an element of a list that began at `before`: takes the comma; true if another element may follow.
@@ -387,4 +386,17 @@ impl Parser<'_> {
         let kind = if ident.span.is_empty() { ExprKind::Bad } else { ExprKind::Ident };
         self.expr_at(ident.span, kind)
     }
+}
+
+/// True if the rest of a line, behind an opening parenthesis, is that of a method's declaration.
+fn declares_method(rest: &[u8]) -> bool {
+    let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+    let Some(close) = memchr::memchr(b')', line) else { return false };
+    let (receiver, name) = (line[..close].trim_ascii(), line[close + 1..].trim_ascii_start());
+    let len = name.iter().position(|&byte| !begins_name(byte) && !byte.is_ascii_digit()).unwrap_or(name.len());
+    !receiver.is_empty() && len > 0 && matches!(name.get(len), Some(b'(' | b'['))
+}
+
+const fn begins_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
 }

@@ -208,9 +208,9 @@ impl Parser<'_> {
         for param in params.iter_mut().rev() {
             match (param.name, param.ty) {
                 (None, Some(ty)) => {
-                    let start = self.span_of(ty).start;
-                    lacks_name = Some(start);
-                    param.name = Some(Ident { span: Span::new(start, start) });
+                    let at = self.span_of(ty).start;
+                    lacks_name = Some(at);
+                    param.name = Some(Ident { span: Span::new(at, at) });
                     last_type = Some(ty);
                 }
                 (_, Some(ty)) => last_type = Some(ty),

@@ -59,20 +59,20 @@ impl Parser<'_> {
             Token::Interface => self.interface_type(),
             Token::Map => self.map_type(),
             Token::Chan | Token::Arrow => self.chan_type(),
-            Token::OpenParen => {
+            // A parenthesis: nothing else is left that begins a type.
+            _ => {
                 self.advance();
                 let inner = self.ty();
                 self.expect(Token::CloseParen);
                 self.expr_from(start, ExprKind::Paren(inner))
             }
-            _ => self.bad_expr(),
         }
     }
 
     /// A type's name with its type arguments, the first identifier taken.
     ///
     /// ```ebnf
-    /// TypeName      = identifier | QualifiedIdent .
+    /// TypeName       = identifier | QualifiedIdent .
     /// QualifiedIdent = PackageName "." identifier .
     /// ```
     pub(super) fn qualified_type(&mut self, name: Ident) -> ExprId {
@@ -352,16 +352,7 @@ impl Parser<'_> {
         self.push(first);
         let context = "type argument list";
         if self.goes_on(open, Token::CloseBracket, context) {
-            self.in_brackets(|parser| {
-                while !parser.at(Token::CloseBracket) && !parser.at(Token::EndOfFile) {
-                    let before = parser.start;
-                    let ty = parser.ty();
-                    parser.push(ty);
-                    if !parser.goes_on(before, Token::CloseBracket, context) {
-                        break;
-                    }
-                }
-            });
+            self.in_brackets(|parser| parser.more_elements(Token::CloseBracket, context, Self::ty));
         }
         let indices = self.close_list(mark);
         self.expect(Token::CloseBracket);

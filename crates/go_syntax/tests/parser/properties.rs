@@ -229,6 +229,8 @@ fn work_grows_linearly_with_errors() {
         "`",
         "//",
         "/*",
+        "func(){}; ",
+        "func x ",
         "import ",
     ];
     for text in texts {
