@@ -2,7 +2,8 @@
 //!
 //! [`parse`] turns a text into a [`File`]: a syntax tree with the byte span of every node, all comments, and what is wrong
 //! with the text. It never fails, panics or overflows the stack, whatever the text is. After an error it goes on with the
-//! next statement or declaration, so that one mistake hides nothing else.
+//! next statement or declaration, so that one mistake hides nothing else; where a closing brace is missing, the layout tells
+//! where the next declaration begins.
 //!
 //! ```
 //! use racewalk_go_syntax::{DeclKind, ExprKind, StmtKind, parse};
@@ -31,9 +32,7 @@
 //! # What is accepted
 //! What Go's own parser (`go/parser` 1.27) accepts, which is a little more than the specification's grammar: some rules
 //! need types to be checked. `x.(type)` outside a switch, several receivers, or a value where a type has to be are no
-//! errors here. Three things differ: nesting is bounded at 1,000 instead of 100,000; a text has at most 1 GiB; and a line
-//! that begins with `func (…) name(` is always a method, though within a block it could be the conversion of `name` to a
-//! function type: far more often a closing brace is missing above it.
+//! errors here. Two things differ: nesting is bounded at 1,000 instead of 100,000, and a text has at most 1 GiB.
 //!
 //! A stack of 1 MiB is enough, of 2 MiB without optimisation.
 //!

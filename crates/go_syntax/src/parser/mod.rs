@@ -35,6 +35,8 @@ pub(crate) struct Parser<'a> {
     depth: u32,
     /// In the head of an `if`, `for` or `switch`, outside brackets: a brace after a name begins the body.
     in_header: bool,
+    /// Whether the start of a line tells where a declaration begins.
+    by_layout: bool,
     /// Where the last error of the parser was: more about the same place are left out.
     last_error: Option<u32>,
     arenas: Arenas,
@@ -53,32 +55,44 @@ pub(crate) struct Parsed {
     pub(crate) errors: Vec<SyntaxError>,
 }
 
-/// Parses a whole text.
+/// Parses a whole text. One with errors is read a second time, by its layout: how it is indented tells where a declaration
+/// begins though a bracket is open. A right text isn't, since it may be indented in any way.
 pub(crate) fn parse(text: &[u8]) -> Parsed {
-    let is_too_long = text.len() > MAX_LEN;
-    let text = if is_too_long { b"" } else { text };
-    let mut parser = Parser {
-        scanner: Scanner::new(text),
-        token: Token::EndOfFile,
-        start: 0,
-        end: 0,
-        previous_end: 0,
-        depth: 0,
-        in_header: false,
-        last_error: None,
-        arenas: Arenas::default(),
-        open: Arenas::default(),
-        open_params: Vec::new(),
-    };
-    if is_too_long {
+    if text.len() > MAX_LEN {
+        let mut parser = Parser::new(b"", false);
         parser.error(0, "file too large");
+        return parser.parse();
     }
-    parser.advance();
-    let (package, decls) = parser.source_file();
-    let Scanner { comments, mut errors, .. } = parser.scanner;
-    errors.sort_by_key(|error| error.offset);
-    errors.dedup_by_key(|error| error.offset);
-    Parsed { arenas: parser.arenas, package, decls, comments, errors }
+    let parsed = Parser::new(text, false).parse();
+    if parsed.errors.is_empty() { parsed } else { Parser::new(text, true).parse() }
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a [u8], by_layout: bool) -> Self {
+        Self {
+            scanner: Scanner::new(text),
+            token: Token::EndOfFile,
+            start: 0,
+            end: 0,
+            previous_end: 0,
+            depth: 0,
+            in_header: false,
+            by_layout,
+            last_error: None,
+            arenas: Arenas::default(),
+            open: Arenas::default(),
+            open_params: Vec::new(),
+        }
+    }
+
+    fn parse(mut self) -> Parsed {
+        self.advance();
+        let (package, decls) = self.source_file();
+        let Scanner { comments, mut errors, .. } = self.scanner;
+        errors.sort_by_key(|error| error.offset);
+        errors.dedup_by_key(|error| error.offset);
+        Parsed { arenas: self.arenas, package, decls, comments, errors }
+    }
 }
 
 // Tokens.
@@ -155,14 +169,16 @@ impl Parser<'_> {
         self.error(self.start, format!("expected {what}, found {found}"));
     }
 
-    /// True at the declaration of a function or at imports: where one of these stands in a block, the block's closing
-    /// brace is missing.
+    /// True at what can only be a declaration at the top of a file, going by layout: where one stands in a block, the block's
+    /// closing brace is missing.
     fn at_outer_declaration(&self) -> bool {
-        match self.token {
-            Token::Import => true,
-            Token::Func => self.declares_function(),
-            _ => false,
-        }
+        self.by_layout
+            && match self.token {
+                Token::Import => true,
+                Token::Func => self.declares_function(),
+                Token::Const | Token::Type | Token::Var => self.at_line_start(),
+                _ => false,
+            }
     }
 
     /// True if `func` is followed by a name, or, at the start of a line, by a receiver, a name and parameters.
@@ -187,7 +203,7 @@ impl Parser<'_> {
         loop {
             match self.token {
                 Token::EndOfFile => return,
-                Token::Func | Token::Import if self.at_outer_declaration() => return,
+                _ if self.at_outer_declaration() => return,
                 Token::OpenBrace => braces += 1,
                 Token::CloseBrace if braces > 0 => braces -= 1,
                 _ if braces > 0 => {}

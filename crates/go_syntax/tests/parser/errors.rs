@@ -291,6 +291,34 @@ fn a_wrong_declaration_hides_no_other() {
 }
 
 #[test]
+fn declarations_after_a_missing_brace_are_there() {
+    for open in [
+        "func first() {",
+        "func first() { if x { f(",
+        "func first() { x := T{",
+        "func (r R) first() { switch x { case 1:",
+        "var x = func() {",
+    ] {
+        let text = format!(
+            "package p\n\n{open}\n\nvar v int\n\ntype T int\n\nconst c = 1\n\nfunc (r R) m() {{}}\n\nfunc f() {{}}\n"
+        );
+        let file = parse(&text);
+        assert!(!file.errors.is_empty(), "{open}");
+        let texts: Vec<_> = file[file.decls][1..].iter().map(|&decl| file.text_of(file[decl].span)).collect();
+        let expected: [&[u8]; 5] = [b"var v int", b"type T int", b"const c = 1", b"func (r R) m() {}", b"func f() {}"];
+        assert_eq!(texts, expected, "{open}");
+    }
+}
+
+#[test]
+fn a_right_text_may_have_any_layout() {
+    let text =
+        "package p\nfunc f() {\nvar x = 1\ntype T int\nconst c = x\nfunc (x int) {\n}(x)\nfunc (x T) string (y)\n}\n";
+    let file = parse(text);
+    assert_eq!((file.errors.as_slice(), file[file.decls].len()), (&[][..], 1));
+}
+
+#[test]
 fn a_file_without_a_package_clause_still_has_its_declarations() {
     let file = parse("func f() {}\n\nfunc g() {}\n");
     assert_eq!(file.errors.len(), 1);
