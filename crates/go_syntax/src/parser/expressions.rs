@@ -368,13 +368,18 @@ impl Parser<'_> {
     /// ExpressionList = Expression { "," Expression } .
     /// ```
     pub(super) fn expression_list(&mut self) -> List<ExprId> {
+        let first = self.expression();
+        self.more_expressions(first)
+    }
+
+    /// The rest of such a list, its first expression taken.
+    pub(super) fn more_expressions(&mut self, first: ExprId) -> List<ExprId> {
         let mark = self.open_list::<ExprId>();
-        loop {
+        self.push(first);
+        while self.eat(Token::Comma) {
             let expr = self.expression();
             self.push(expr);
-            if !self.eat(Token::Comma) {
-                return self.close_list(mark);
-            }
         }
+        self.close_list(mark)
     }
 }

@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::Parser;
-use crate::arena::List;
+use crate::arena::{List, Stored};
 use crate::ast::{
     AssignOp, BinaryOp, Block, BlockId, BranchKind, CaseClause, CommClause, ExprId, ExprKind, IfArm, Span, Stmt,
     StmtId, StmtKind,
@@ -184,16 +184,6 @@ impl Parser<'_> {
         Simple::Stmt(self.add_stmt(start, kind))
     }
 
-    fn more_expressions(&mut self, first: ExprId) -> List<ExprId> {
-        let mark = self.open_list::<ExprId>();
-        self.push(first);
-        while self.eat(Token::Comma) {
-            let expr = self.expression();
-            self.push(expr);
-        }
-        self.close_list(mark)
-    }
-
     /// A labelled statement, its label taken.
     fn labeled(&mut self, label: ExprId, place: Place) -> StmtId {
         let start = self.span_of(label).start;
@@ -360,18 +350,32 @@ impl Parser<'_> {
             Some(subject) if guard.is_none() => Some(self.as_expression(subject, "switch expression")),
             _ => None,
         };
-        self.expect(Token::OpenBrace);
-        let mark = self.open_list::<CaseClause>();
-        while matches!(self.token, Token::Case | Token::Default) {
-            let clause = self.case_clause();
-            self.push(clause);
-        }
-        self.expect(Token::CloseBrace);
-        let clauses = self.close_list(mark);
+        let clauses = self.clauses(Self::case_clause);
         match guard {
             Some((binding, guard)) => StmtKind::TypeSwitch { init, binding, guard, clauses },
             None => StmtKind::Switch { init, tag, clauses },
         }
+    }
+
+    /// The clauses of a switch or a select, in their braces. What stands between them is reported and skipped.
+    fn clauses<T: Stored>(&mut self, clause: impl Fn(&mut Self) -> T) -> List<T> {
+        let mark = self.open_list::<T>();
+        if self.expect(Token::OpenBrace) {
+            while !matches!(self.token, Token::CloseBrace | Token::EndOfFile) && !self.at_outer_declaration() {
+                if matches!(self.token, Token::Case | Token::Default) {
+                    let clause = clause(self);
+                    self.push(clause);
+                } else {
+                    self.error_expected("'case', 'default' or '}'");
+                    if self.token.begins_statement() {
+                        self.advance();
+                    }
+                    self.skip_statement();
+                }
+            }
+            self.expect(Token::CloseBrace);
+        }
+        self.close_list(mark)
     }
 
     /// The statement before the semicolon, and the one behind it.
@@ -443,14 +447,7 @@ impl Parser<'_> {
     /// ```
     fn select_stmt(&mut self) -> StmtKind {
         self.advance();
-        self.expect(Token::OpenBrace);
-        let mark = self.open_list::<CommClause>();
-        while matches!(self.token, Token::Case | Token::Default) {
-            let clause = self.comm_clause();
-            self.push(clause);
-        }
-        self.expect(Token::CloseBrace);
-        StmtKind::Select(self.close_list(mark))
+        StmtKind::Select(self.clauses(Self::comm_clause))
     }
 
     /// ```ebnf
