@@ -122,8 +122,8 @@ fn markers_nest(events: &[Event]) {
     assert!(open.is_empty(), "markers left open: {open:?}");
 }
 
-/// Parses a Go file, and looks at what comes out: nodes within the text and within the node above, comments and errors in
-/// order, and strings that have values.
+/// Parses a Go file, and looks at what comes out: nodes within the text and within the node above, comments and errors
+/// in order, and strings that have values.
 pub fn parse_go_and_verify(text: &[u8]) {
     let file = parse(text);
     let len = text.len() as u32;

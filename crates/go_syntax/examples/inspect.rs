@@ -1,5 +1,5 @@
-//! Shows what the parser makes of files, for the tool that compares it with Go's own. LIST names a file with one path a line;
-//! an unreadable file is left out.
+//! Shows what the parser makes of files, for the tool that compares it with Go's own. LIST names a file with one path a
+//! line; an unreadable file is left out.
 //!
 //! ```text
 //! inspect check LIST          one line a file: path, tab, and offset and message of the first error if there is one

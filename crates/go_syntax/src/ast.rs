@@ -62,8 +62,8 @@ pub struct Expr {
 
 /// What an expression is.
 ///
-/// Nesting is bounded, but for what stands leftmost: chains such as `a + b + c` or `a.b().c` may be as long as the text.
-/// Go down `left`, `operand` and `callee` in a loop, not by recursion.
+/// Nesting is bounded, but for what stands leftmost: chains such as `a + b + c` or `a.b().c` may be as long as the
+/// text. Go down `left`, `operand` and `callee` in a loop, not by recursion.
 #[derive(Clone, Copy, Debug)]
 pub enum ExprKind {
     /// What could not be parsed.
@@ -291,8 +291,8 @@ pub struct FieldList {
 /// Type parameters, parameters and results.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
-    /// From `func`, or of an interface's method from its parameters, to the last result. What stands between `func` and the
-    /// parameters of a function's declaration lies within.
+    /// From `func`, or of an interface's method from its parameters, to the last result. What stands between `func` and
+    /// the parameters of a function's declaration lies within.
     pub span: Span,
     /// The type parameters; only declared functions and methods have any.
     pub type_params: FieldList,

@@ -101,7 +101,8 @@ impl Constraint {
         }
     }
 
-    /// The constraint in a file's name: `_GOOS`, `_GOARCH` or both at its end, before `_test`. Directories may be there.
+    /// The constraint in a file's name: `_GOOS`, `_GOARCH` or both at its end, before `_test`. Directories may be
+    /// there.
     pub fn of_file_name(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next()?;
         let name = name.split('.').next()?;

@@ -65,8 +65,8 @@ impl<'a> File<'a> {
         Position::of(offset, self.text)
     }
 
-    /// The comments that document what begins at an offset: those on the lines directly above it, without a line between
-    /// that has neither.
+    /// The comments that document what begins at an offset: those on the lines directly above it, without a line
+    /// between that has neither.
     pub fn comments_above(&self, offset: u32) -> &[Span] {
         let end = self.comments.partition_point(|comment| comment.end <= offset);
         let mut start = end;

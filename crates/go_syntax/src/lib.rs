@@ -1,9 +1,9 @@
 //! A parser for Go: the language of Go 1.27.
 //!
-//! [`parse`] turns a text into a [`File`]: a syntax tree with the byte span of every node, all comments, and what is wrong
-//! with the text. It never fails, panics or overflows the stack, whatever the text is. After an error it goes on with the
-//! next statement or declaration, so that one mistake hides nothing else; where a closing brace is missing, the layout tells
-//! where the next declaration begins.
+//! [`parse`] turns a text into a [`File`]: a syntax tree with the byte span of every node, all comments, and what is
+//! wrong with the text. It never fails, panics or overflows the stack, whatever the text is. After an error it goes on
+//! with the next statement or declaration, so that one mistake hides nothing else; where a closing brace is missing,
+//! the layout tells where the next declaration begins.
 //!
 //! ```
 //! use racewalk_go_syntax::{DeclKind, ExprKind, StmtKind, parse};
@@ -21,9 +21,9 @@
 //! ```
 //!
 //! # The tree
-//! Nodes are small and `Copy`. They stand in one arena a type, refer to each other by [`Id`] and [`List`], and are looked up
-//! by indexing the file. A file is `Send` and `Sync`, borrows the text, and owns all the rest. [`File::descendants`] walks
-//! the tree without recursion.
+//! Nodes are small and `Copy`. They stand in one arena a type, refer to each other by [`Id`] and [`List`], and are
+//! looked up by indexing the file. A file is `Send` and `Sync`, borrows the text, and owns all the rest.
+//! [`File::descendants`] walks the tree without recursion.
 //!
 //! Nesting is bounded (1,000 expressions, types and statements within each other), so that recursion over the tree is
 //! bounded too. Chains are not: `a + b + …`, `a.b().c() …` and `if … else if …` may be as long as the text. The arms of

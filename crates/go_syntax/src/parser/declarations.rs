@@ -195,8 +195,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Takes `P *T`, `P (T)` and such with further terms, which were parsed as an expression, for a name and a constraint:
-    /// if it must be one, or if `T` can only be a type. A name alone has no constraint.
+    /// Takes `P *T`, `P (T)` and such with further terms, which were parsed as an expression, for a name and a
+    /// constraint: if it must be one, or if `T` can only be a type. A name alone has no constraint.
     fn split_type_param(&mut self, expr: ExprId, must: bool) -> Option<(Ident, Option<ExprId>)> {
         // The terms of a union, from right to left, down to the product or call that the name stands in.
         let (mut terms, mut first, mut must) = (Vec::new(), expr, must);

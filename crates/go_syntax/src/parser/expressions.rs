@@ -83,8 +83,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Gives an arrow to the channel type behind it: `<-chan T` is a type, and not a receive operation on one. A type that
-    /// had an arrow hands its own on to its element's: `<-chan<- chan T` is `<-chan (<-chan T)`.
+    /// Gives an arrow to the channel type behind it: `<-chan T` is a type, and not a receive operation on one. A type
+    /// that had an arrow hands its own on to its element's: `<-chan<- chan T` is `<-chan (<-chan T)`.
     fn receive_only(&mut self, ty: ExprId, arrow: u32) -> ExprId {
         let mut given = Some(arrow);
         let mut next = ty;

@@ -18,10 +18,12 @@ use crate::token::Token;
 use parameters::Parameter;
 use std::borrow::Cow;
 
-/// How deep expressions, types and statements may be nested within each other. What lies deeper is reported and left out.
+/// How deep expressions, types and statements may be nested within each other. What lies deeper is reported and left
+/// out.
 pub(crate) const MAX_DEPTH: u32 = 1_000;
 
-/// The longest text that is read: every node needs at least one byte, so that a quarter of `u32` is room for all indices.
+/// The longest text that is read: every node needs at least one byte, so that a quarter of `u32` is room for all
+/// indices.
 pub(crate) const MAX_LEN: usize = 1 << 30;
 
 pub(crate) struct Parser<'a> {
@@ -55,8 +57,8 @@ pub(crate) struct Parsed {
     pub(crate) errors: Vec<SyntaxError>,
 }
 
-/// Parses a whole text. One with errors is read a second time, by its layout: how it is indented tells where a declaration
-/// begins though a bracket is open. A right text isn't, since it may be indented in any way.
+/// Parses a whole text. One with errors is read a second time, by its layout: how it is indented tells where a
+/// declaration begins though a bracket is open. A right text isn't, since it may be indented in any way.
 pub(crate) fn parse(text: &[u8]) -> Parsed {
     if text.len() > MAX_LEN {
         let mut parser = Parser::new(b"", false);
@@ -134,8 +136,8 @@ impl<'a> Parser<'a> {
         self.token == Token::Semicolon && self.start == self.end
     }
 
-    /// From an offset to the end of the last token taken. Empty, if none was taken from there on; what it is part of then
-    /// reaches up to it.
+    /// From an offset to the end of the last token taken. Empty, if none was taken from there on; what it is part of
+    /// then reaches up to it.
     #[inline]
     fn span_from(&mut self, start: u32) -> Span {
         self.previous_end = self.previous_end.max(start);
@@ -169,8 +171,8 @@ impl Parser<'_> {
         self.error(self.start, format!("expected {what}, found {found}"));
     }
 
-    /// True at what can only be a declaration at the top of a file, going by layout: where one stands in a block, the block's
-    /// closing brace is missing.
+    /// True at what can only be a declaration at the top of a file, going by layout: where one stands in a block, the
+    /// block's closing brace is missing.
     fn at_outer_declaration(&self) -> bool {
         self.by_layout
             && match self.token {
@@ -216,8 +218,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Skips to where a declaration can begin again: before a keyword that begins one, outside braces or at the start of
-    /// a line.
+    /// Skips to where a declaration can begin again: before a keyword that begins one, outside braces or at the start
+    /// of a line.
     fn skip_declaration(&mut self) {
         let mut braces = 0_u32;
         while !self.at(Token::EndOfFile) {
