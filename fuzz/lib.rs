@@ -1,5 +1,6 @@
-//! What the fuzz targets share: how an input is read, and what must hold of every lowered module.
+//! What the fuzz targets share: how an input is read, and what must hold of every lowered module and every Go file.
 
+use racewalk_go_syntax::{Constraint, ExprKind, LiteralKind, Node, parse, string_value};
 use racewalk_ir::{Event, Expr, ExprId, Module, Name};
 use racewalk_python::{Source, is_guarding, lower, notebook_source};
 use std::sync::{Once, OnceLock};
@@ -119,4 +120,32 @@ fn markers_nest(events: &[Event]) {
         }
     }
     assert!(open.is_empty(), "markers left open: {open:?}");
+}
+
+/// Parses a Go file, and looks at what comes out: nodes within the text and within the node above, comments and errors
+/// in order, and strings that have values.
+pub fn parse_go_and_verify(text: &[u8]) {
+    let file = parse(text);
+    let len = text.len() as u32;
+    let mut children = Vec::new();
+    for node in file.nodes() {
+        let span = node.span(&file);
+        assert!(span.start <= span.end && span.end <= len, "{node:?} at {span:?}");
+        file.children(node, &mut children);
+        for child in children.drain(..) {
+            assert!(span.contains(child.span(&file)), "{child:?} in {node:?}");
+        }
+        if let Node::Expr(id) = node
+            && matches!(file[id].kind, ExprKind::Literal(LiteralKind::String))
+            && file.errors.is_empty()
+        {
+            assert!(string_value(file.text_of(span)).is_some(), "a string without a value at {span:?}");
+        }
+        let _ = (file.comments_above(span.start), file.comment_behind(span.end));
+    }
+    assert!(file.comments.is_sorted_by(|a, b| a.end <= b.start) && file.comments.iter().all(|span| span.end <= len));
+    assert!(file.errors.is_sorted_by(|a, b| a.offset < b.offset) && file.errors.iter().all(|error| error.offset <= len));
+    if let Some(constraint) = Constraint::of_text(text) {
+        assert_eq!(constraint.holds(|_| true), !Constraint::Not(Box::new(constraint.clone())).holds(|_| true));
+    }
 }

@@ -3,8 +3,9 @@
 
     fuzz/seeds.py [--tree DIRECTORY]... [--count 500] [--seed 1]
 
-fuzz/corpus/lower and fuzz/corpus/check hold one input a file: a byte for the mode, then the text. Files of --tree go to
-fuzz/corpus/lower-files, at most --count of them, chosen by --seed, none over 8 kB. The corpora are git-ignored.
+fuzz/corpus/lower and fuzz/corpus/check hold one input a file: a byte for the mode, then the text. Python files of --tree
+go to fuzz/corpus/lower-files, Go files to fuzz/corpus/go_syntax (without a mode), at most --count of each, chosen by
+--seed, none over 8 kB. The corpora are git-ignored.
 """
 import argparse
 import hashlib
@@ -38,11 +39,17 @@ def main():
     for page in pages:
         for case in re.split(r"(?m)^## ", page):
             write("check", CHECK_MARKDOWN, case.encode())
-    files = sorted(path for tree in args.tree for path in tree.rglob("*.py") if 0 < path.stat().st_size <= LONGEST)
-    for path in random.Random(args.seed).sample(files, min(args.count, len(files))):
+    for path in drawn("*.py", args):
         write("lower-files", LOWER_PLAIN, path.read_bytes())
+    for path in drawn("*.go", args):
+        write("go_syntax", b"", path.read_bytes())
     for corpus in sorted((HERE / "corpus").iterdir()):
         print(f"{corpus.relative_to(HERE.parent)}: {sum(1 for _ in corpus.iterdir())} seeds")
+
+
+def drawn(pattern, args):
+    files = sorted(path for tree in args.tree for path in tree.rglob(pattern) if path.is_file() and 0 < path.stat().st_size <= LONGEST)
+    return random.Random(args.seed).sample(files, min(args.count, len(files)))
 
 
 def notebook(text):

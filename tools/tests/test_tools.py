@@ -1,12 +1,15 @@
 """Tests of the tools' own judgement, without the analyser and without a network: python3 -m unittest discover tools/tests"""
 import ast
+import contextlib
+import io
 import pathlib
+import random
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import _common, _ty, growth, inference, mutate, sample  # noqa: E401, E402
+import _common, _ty, go_parser, growth, inference, mutate, sample  # noqa: E401, E402
 
 SOURCE = '''\
 class A:
@@ -89,6 +92,29 @@ class Ty(unittest.TestCase):
         for text, expected in (("CoroutineType[Any, Any, int | None]", True), ("CoroutineType[Any, Any, A] | Coroutine[Any, Any, B]", True),
                                ("Unknown | CoroutineType[Any, Any, A]", False), ("Future[A]", False), (None, False)):
             self.assertEqual(_ty.is_coroutine(text), expected, text)
+
+
+class GoParser(unittest.TestCase):
+    def test_verdicts_are_compared_by_file(self):
+        theirs = go_parser.verdicts_of(b'/a.go\t\n/b.go\t12 "expected x"\n/c.go\t3 "y"\n')
+        self.assertEqual(theirs, {"/a.go": "", "/b.go": '12 "expected x"', "/c.go": '3 "y"'})
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertTrue(go_parser.agree({**theirs, "/b.go": "13 z"}, theirs))
+            self.assertFalse(go_parser.agree({**theirs, "/b.go": ""}, theirs))
+        self.assertIn("2 rejected by both (1 with the first error at the same byte), 0 different", out.getvalue())
+        self.assertIn('/b.go: ours: accepted; go/parser: 12 "expected x"', out.getvalue())
+
+    def test_nodes_are_counted(self):
+        nodes = go_parser.nodes_of(b"/a.go\nIdent 1 2\nIdent 1 2\nCallExpr 1 4\n/b.go\n")
+        self.assertEqual(go_parser.kinds(nodes["/a.go"]), {"Ident": 2, "CallExpr": 1})
+        self.assertEqual(nodes["/b.go"], {})
+
+    def test_mutants_differ_in_few_tokens(self):
+        text = b'package p // x\nfunc f() { x := "a b" + `c\nd` }\n'
+        self.assertEqual(b"".join(go_parser.TOKEN.findall(text)), text)
+        mutants = {go_parser.mutated(text, random.Random(seed)) for seed in range(50)}
+        self.assertGreater(len(mutants), 30)
+        self.assertEqual(go_parser.mutated(text, random.Random(1)), go_parser.mutated(text, random.Random(1)))
 
 
 class Others(unittest.TestCase):

@@ -13,6 +13,7 @@ const SEES: &[(&str, &[&str])] = &[
     ("report", &[]),
     ("project", &["report"]),
     ("python", &["ir"]),
+    ("go_syntax", &[]),
     ("link", &["ir", "models"]),
     ("rules", &["ir", "link", "models", "report"]),
     ("engine", &["ir", "link", "models", "project", "python", "report", "rules"]),
@@ -21,7 +22,7 @@ const SEES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates whose code computes and nothing else: no files, clocks, environment, processes, network.
-const PURE: &[&str] = &["ir", "models", "report", "python", "link", "rules"];
+const PURE: &[&str] = &["ir", "models", "report", "python", "go_syntax", "link", "rules"];
 
 /// The only files that may read or write others.
 const TOUCHES_DISK: &[&str] = &["project/src/disk.rs", "mdtest/src/sandbox.rs"];
