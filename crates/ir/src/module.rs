@@ -1,7 +1,7 @@
 //! Modules, functions, classes, symbols: what one source file declares.
 
 use crate::expr::id;
-use crate::{Arg, CallId, Defs, Event, Expr, ExprId, ListId, Name, Role, Span};
+use crate::{Arg, CallId, Defs, Event, Expr, ExprId, Language, ListId, Name, Role, Span};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -180,6 +180,18 @@ pub struct Field {
     pub span: Span,
 }
 
+/// How a function that stands in a class is bound to what it is called on, as the language's syntax says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bound {
+    /// As is usual: to the instance, unless a decorator says otherwise.
+    #[default]
+    Usual,
+    /// To the class.
+    ToClass,
+    /// To the instance, and reading the member calls it.
+    OnRead,
+}
+
 /// A function, or any other body of code.
 #[derive(Clone, Debug)]
 pub struct Function {
@@ -191,6 +203,8 @@ pub struct Function {
     pub is_async: bool,
     /// Has a `yield`.
     pub is_generator: bool,
+    /// How it is bound, when it stands in a class.
+    pub bound: Bound,
     /// The body it is defined in; none for a module.
     pub parent: Option<FunctionId>,
     /// The class in whose body it stands directly; for a class body, that class.
@@ -306,6 +320,8 @@ pub struct SyntaxProblem {
 /// One source file, lowered.
 #[derive(Clone, Debug)]
 pub struct Module {
+    /// The language that it is written in.
+    pub language: &'static Language,
     /// Absolute dotted name.
     pub name: Name,
     /// It is a package's own file, so that its relative imports count from itself.
@@ -342,6 +358,12 @@ pub struct Module {
     pub star_imports: Vec<Name>,
     /// The names that the module exports, when it says so.
     pub exports: Option<Vec<Name>>,
+    /// Names under which the module exports symbols that are called otherwise inside of it.
+    pub renamed_exports: FxHashMap<Name, Name>,
+    /// The symbol that is the module's only value: whoever imports the module gets it in its place.
+    pub exported_value: Option<Name>,
+    /// Mapping displays that are objects with members of their own, each with its nameless class; in the order of the displays.
+    pub objects: Vec<(ExprId, ClassId)>,
     /// Comments for the analyser.
     pub comments: Vec<Comment>,
     /// What could not be parsed.
@@ -349,9 +371,10 @@ pub struct Module {
 }
 
 impl Module {
-    /// A module with nothing in it but its (empty) body.
-    pub fn empty(name: Name) -> Self {
+    /// A module with nothing in it, not even its body.
+    pub fn empty(name: Name, language: &'static Language) -> Self {
         Self {
+            language,
             name,
             is_package: false,
             own_loop: false,
@@ -370,6 +393,9 @@ impl Module {
             imports: Vec::new(),
             star_imports: Vec::new(),
             exports: None,
+            renamed_exports: FxHashMap::default(),
+            exported_value: None,
+            objects: Vec::new(),
             comments: Vec::new(),
             problems: Vec::new(),
         }
@@ -424,6 +450,12 @@ impl Module {
                 format!("{}.<locals>.{}", self.qualified(parent), function.name)
             }
         }
+    }
+
+    /// The nameless class of a mapping display that is an object with members of its own.
+    pub fn object_class(&self, display: ExprId) -> Option<ClassId> {
+        let at = self.objects.binary_search_by_key(&display, |(display, _)| *display).ok()?;
+        Some(self.objects[at].1)
     }
 
     /// The class.

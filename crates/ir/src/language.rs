@@ -1,0 +1,35 @@
+//! What differs between source languages, as far as later stages ask.
+
+/// A source language, as its front end describes it. No stage looks at the name to find out what the language does: that is
+/// what the other fields are for.
+#[derive(Debug)]
+pub struct Language {
+    /// Its name, by which rules, models and settings say which languages they are for.
+    pub name: &'static str,
+    /// The path beneath which names live that need no import.
+    pub builtins: &'static str,
+    /// What a call of an async function gives, in messages.
+    pub awaitable: &'static str,
+    /// How an async function is declared, in messages.
+    pub async_function: &'static str,
+    /// A call of an async function starts it at once; else it starts when somebody awaits it.
+    pub starts_at_call: bool,
+    /// Awaiting what is no awaitable gives it as it is; else it is an error.
+    pub awaits_anything: bool,
+    /// Methods that run when an instance is made, in this order.
+    pub constructors: &'static [&'static str],
+    /// Members are looked up in displays of mappings too: `{ a: 1 }.a`.
+    pub mappings_have_members: bool,
+    /// A decorator of which nothing is known leaves a function as it is.
+    pub decorators_only_mark: bool,
+    /// Every suspension of a module's own body is allowed.
+    pub suspends_at_top: bool,
+}
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Language {}
