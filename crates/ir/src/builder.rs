@@ -147,13 +147,19 @@ impl Builder {
 
     /// Binds a name that belongs to this function, where the current body stands.
     pub fn bind_in(&mut self, owner: FunctionId, name: Name, kind: BindingKind, span: Span) -> BindingId {
+        let id = self.bind_silently(owner, name, kind, span);
+        self.event(Event::Bind(id));
+        id
+    }
+
+    /// Binds a name that belongs to this function; nothing happens in the current body.
+    pub fn bind_silently(&mut self, owner: FunctionId, name: Name, kind: BindingKind, span: Span) -> BindingId {
         let symbol = self.symbol(owner, name);
         let id = BindingId(self.module.bindings.len() as u32);
         self.module.bindings.push(Binding { symbol, owner, within: self.current(), kind, span });
         let bound = &mut self.module.functions[owner.index()].symbols[symbol.index()];
         bound.bindings.push(id);
         bound.bound_inside |= owner != self.bodies.last().map_or(owner, |body| body.function);
-        self.event(Event::Bind(id));
         id
     }
 

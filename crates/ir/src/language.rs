@@ -16,12 +16,22 @@ pub struct Language {
     pub starts_at_call: bool,
     /// Awaiting what is no awaitable gives it as it is; else it is an error.
     pub awaits_anything: bool,
+    /// The classes whose methods lists, sets and mappings have, and those of what an async function's call gives.
+    pub list_class: &'static str,
+    /// See [`Self::list_class`].
+    pub set_class: &'static str,
+    /// See [`Self::list_class`].
+    pub mapping_class: &'static str,
+    /// See [`Self::list_class`]; none where such a value has no methods.
+    pub awaitable_class: Option<&'static str>,
+    /// The method by which an object can be awaited.
+    pub await_method: &'static str,
     /// Methods that run when an instance is made, in this order.
     pub constructors: &'static [&'static str],
-    /// Members are looked up in displays of mappings too: `{ a: 1 }.a`.
-    pub mappings_have_members: bool,
     /// A decorator of which nothing is known leaves a function as it is.
     pub decorators_only_mark: bool,
+    /// A name that begins with an underscore is for the module itself, unless it says otherwise.
+    pub underscore_hides: bool,
     /// Every suspension of a module's own body is allowed.
     pub suspends_at_top: bool,
 }

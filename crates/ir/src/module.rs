@@ -362,6 +362,8 @@ pub struct Module {
     pub renamed_exports: FxHashMap<Name, Name>,
     /// The symbol that is the module's only value: whoever imports the module gets it in its place.
     pub exported_value: Option<Name>,
+    /// Expressions for whose values the code says a type, each with it; in the order of the expressions.
+    pub casts: Vec<(ExprId, ExprId)>,
     /// Mapping displays that are objects with members of their own, each with its nameless class; in the order of the displays.
     pub objects: Vec<(ExprId, ClassId)>,
     /// Comments for the analyser.
@@ -395,6 +397,7 @@ impl Module {
             exports: None,
             renamed_exports: FxHashMap::default(),
             exported_value: None,
+            casts: Vec::new(),
             objects: Vec::new(),
             comments: Vec::new(),
             problems: Vec::new(),
@@ -450,6 +453,12 @@ impl Module {
                 format!("{}.<locals>.{}", self.qualified(parent), function.name)
             }
         }
+    }
+
+    /// The type that the code says for the value of an expression.
+    pub fn cast(&self, expr: ExprId) -> Option<ExprId> {
+        let at = self.casts.binary_search_by_key(&expr, |(expr, _)| *expr).ok()?;
+        Some(self.casts[at].1)
     }
 
     /// The nameless class of a mapping display that is an object with members of its own.

@@ -193,6 +193,9 @@ impl Evaluator<'_> {
             (true, false) if body.stub != racewalk_ir::Stub::No && matches!(returns, Type::AsyncGenerator(_)) => {
                 Type::DYNAMIC
             }
+            (true, false) if self.linked.modules[function.file.index()].language.awaits_anything => {
+                Type::Coroutine(self.awaited(returns).interned())
+            }
             (true, false) => Type::Coroutine(returns.interned()),
             (false, true) => match returns {
                 Type::Generator(_) => returns,

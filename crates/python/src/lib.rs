@@ -25,9 +25,14 @@ pub static LANGUAGE: Language = Language {
     async_function: "async def",
     starts_at_call: false,
     awaits_anything: false,
+    list_class: "builtins.list",
+    set_class: "builtins.set",
+    mapping_class: "builtins.dict",
+    awaitable_class: None,
+    await_method: "__await__",
     constructors: &["__init__", "__post_init__", "__new__"],
-    mappings_have_members: false,
     decorators_only_mark: false,
+    underscore_hides: true,
     suspends_at_top: false,
 };
 

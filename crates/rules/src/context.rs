@@ -210,9 +210,11 @@ impl<'p> Context<'p> {
 
     /// Runs the rules.
     pub(crate) fn judge(&self, rules: &[&'static Rule], found: &mut Vec<Finding>) {
+        let speaks = |rule: &&&'static Rule| rule.languages.contains(&self.module.language.name);
+        let rules: Vec<&'static Rule> = rules.iter().filter(speaks).copied().collect();
         match self.shared.meter.clocks {
             None => rules.iter().for_each(|rule| (rule.check)(self, found)),
-            Some(clocks) => self.judge_measured(rules, found, clocks),
+            Some(clocks) => self.judge_measured(&rules, found, clocks),
         }
     }
 
