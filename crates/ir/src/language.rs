@@ -14,8 +14,14 @@ pub struct Language {
     pub async_function: &'static str,
     /// A call of an async function starts it at once; else it starts when somebody awaits it.
     pub starts_at_call: bool,
+    /// One thread serves all that a process is asked.
+    pub has_one_thread: bool,
     /// Awaiting what is no awaitable gives it as it is; else it is an error.
     pub awaits_anything: bool,
+    /// Methods that nothing but a list has, by their names: they tell what they are called on.
+    pub telling_methods: &'static [&'static str],
+    /// Methods by which frameworks are given a handler for the path that is their first argument, by their names.
+    pub route_methods: &'static [&'static str],
     /// The classes whose methods lists, sets and mappings have, and those of what an async function's call gives.
     pub list_class: &'static str,
     /// See [`Self::list_class`].

@@ -328,6 +328,8 @@ pub struct Module {
     pub is_package: bool,
     /// Its cells run on an event loop of their own (a notebook): top-level suspension is allowed.
     pub own_loop: bool,
+    /// A type checker sees it before it runs: what one refuses does not stand in it.
+    pub is_type_checked: bool,
     /// What it declares was read and bodies were not: a function gives what it says that it gives, and does nothing.
     pub signatures_only: bool,
     /// Expressions, children before parents.
@@ -380,6 +382,7 @@ impl Module {
             name,
             is_package: false,
             own_loop: false,
+            is_type_checked: false,
             signatures_only: false,
             exprs: Vec::new(),
             spans: Vec::new(),

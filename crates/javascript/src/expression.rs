@@ -1,6 +1,7 @@
 //! Expressions.
 
 use crate::function::FunctionParts;
+use crate::hoist;
 use crate::lowerer::Lowerer;
 use crate::span;
 use crate::specifier::import_path;
@@ -10,7 +11,7 @@ use oxc_ast::ast::{
 };
 use oxc_span::GetSpan;
 use racewalk_ir::{
-    Arg, ArgKind, BindingKind, Event, Expr, ExprId, ListId, Literal, LogicalOp, Name, Role, Span, SuspendKind,
+    Arg, ArgKind, BindingKind, CompKind, Event, Expr, ExprId, ListId, Literal, LogicalOp, Name, Role, Span, SuspendKind,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -186,6 +187,9 @@ impl Lowerer<'_> {
             let symbol = self.bind_hidden("require", BindingKind::Import(path), at);
             return self.read_hidden(symbol, at, role);
         }
+        if let Some((source, mapped)) = mapping(call) {
+            return self.mapped(source, mapped, at, role);
+        }
         let callee = match &call.callee {
             Expression::Super(_) => {
                 let bases = self.super_value(span(call.callee.span()), Role::Receiver);
@@ -199,6 +203,34 @@ impl Lowerer<'_> {
             callee => self.expr(callee, Role::Callee),
         };
         self.finish_call(callee, &call.arguments, at, role)
+    }
+
+    /// `source.map(f)`: what a comprehension says, whatever it is that is gone through.
+    fn mapped(&mut self, source: &Expression<'_>, mapped: &Expression<'_>, at: Span, role: Role) -> ExprId {
+        let source = self.expr(source, Role::Iterated);
+        self.event(Event::Loop(Some(source)));
+        let function = self.current();
+        self.scopes.enter(function);
+        let element = match plain_arrow(mapped) {
+            Some((param, value)) => {
+                hoist::pattern_names(param, &mut |name| self.declare(name));
+                self.bind_pattern(param, BindingKind::Element(source));
+                self.expr(value, Role::Element)
+            }
+            None => {
+                let at = span(mapped.span());
+                let given = self.bind_hidden("element", BindingKind::Element(source), at);
+                let callee = self.expr(mapped, Role::Callee);
+                let value = self.read_hidden(given, at, Role::Argument);
+                self.call_of(callee, &[Arg { kind: ArgKind::Positional, value }], at, Role::Element)
+            }
+        };
+        self.scopes.leave();
+        self.event(Event::EndLoop);
+        self.event(Event::EndLoopElse);
+        let id = self.push(Expr::Comp(CompKind::List, element), at, role);
+        self.adopt_all(id, &[source, element]);
+        id
     }
 
     fn finish_call(&mut self, callee: ExprId, arguments: &[Argument<'_>], at: Span, role: Role) -> ExprId {
@@ -530,6 +562,33 @@ impl Lowerer<'_> {
         let parts = FunctionParts::of_expression(ast, name).expect("the caller has seen that it is a function");
         self.lower_function(parts)
     }
+}
+
+/// What is gone through, and the function that is called with each element.
+fn mapping<'a>(call: &'a ast::CallExpression<'a>) -> Option<(&'a Expression<'a>, &'a Expression<'a>)> {
+    let Expression::StaticMemberExpression(member) = &call.callee else { return None };
+    let [only] = call.arguments.as_slice() else { return None };
+    let mapped = only.as_expression().filter(|_| member.property.name == "map")?;
+    let is_function = matches!(
+        mapped,
+        Expression::ArrowFunctionExpression(_)
+            | Expression::FunctionExpression(_)
+            | Expression::Identifier(_)
+            | Expression::StaticMemberExpression(_)
+    );
+    is_function.then_some((&member.object, mapped))
+}
+
+/// An arrow function that only computes a value from its one parameter.
+fn plain_arrow<'a>(function: &'a Expression<'a>) -> Option<(&'a ast::BindingPattern<'a>, &'a Expression<'a>)> {
+    let Expression::ArrowFunctionExpression(arrow) = function else { return None };
+    let ast::ArrowFunctionBody::FunctionBody(_) = &arrow.body else {
+        let [param] = arrow.params.items.as_slice() else { return None };
+        let is_plain = !arrow.r#async && arrow.params.rest.is_none() && param.initializer.is_none();
+        let is_whole = !matches!(param.pattern, ast::BindingPattern::AssignmentPattern(_));
+        return (is_plain && is_whole).then(|| (&param.pattern, arrow.body.to_expression()));
+    };
+    None
 }
 
 fn compared_roles(binary: &ast::BinaryExpression<'_>) -> (Role, Role) {

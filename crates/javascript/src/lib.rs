@@ -33,7 +33,10 @@ pub static LANGUAGE: Language = Language {
     awaitable: "promise",
     async_function: "async function",
     starts_at_call: true,
+    has_one_thread: true,
     awaits_anything: true,
+    telling_methods: &["forEach", "flatMap", "some", "every"],
+    route_methods: &["get", "post", "put", "patch", "delete", "all", "use", "options", "head"],
     list_class: "globalThis.Array",
     set_class: "globalThis.Set",
     mapping_class: "globalThis.Map",
@@ -106,6 +109,7 @@ pub fn lower_noting(source: Source<'_>, is_parsed: &mut dyn FnMut()) -> Module {
         return module;
     }
     let (text, syntax) = script(source);
+    module.is_type_checked = matches!(syntax, Syntax::TypeScript | Syntax::Tsx);
     let mut module = parser::parsed(&text, syntax, |program, problems| {
         is_parsed();
         module.problems = problems;

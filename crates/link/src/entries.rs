@@ -3,7 +3,7 @@
 use crate::types::{FileId, FunctionRef, Type};
 use crate::{Evaluator, Program};
 use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
-use racewalk_models::{Entry, Position, Serves};
+use racewalk_models::{Entry, Position, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -38,6 +38,7 @@ fn in_file(program: &Program, file: FileId) -> Vec<(FunctionRef, EntryPoint)> {
         found.extend(decorated(program, &evaluator, function).map(|entry| (function, entry)));
         found.extend(hook(program, function).map(|entry| (function, entry)));
         registered(program, &evaluator, function, &mut found);
+        routed(program, &evaluator, function, &mut found);
         injected(program, &evaluator, function, &mut found);
     }
     found
@@ -129,6 +130,44 @@ fn registered(
             }
         }
     }
+}
+
+/// `app.get("/users/:id", check, handler)`: by its shape, whatever `app` is.
+fn routed(
+    program: &Program,
+    evaluator: &Evaluator<'_>,
+    function: FunctionRef,
+    found: &mut Vec<(FunctionRef, EntryPoint)>,
+) {
+    let methods = evaluator.module.language.route_methods;
+    for site in program.sites(function).iter().filter(|site| site.callee.is_unknown() || is_unmodelled(program, site)) {
+        let Expr::Call(callee, _) = evaluator.module.expr(site.call) else { continue };
+        let Expr::Attr(_, method) = evaluator.module.expr(callee) else { continue };
+        let Some((first, handlers)) = evaluator.args(site.call).split_first() else { continue };
+        let Expr::Literal(Literal::Str(path)) = evaluator.module.expr(first.value) else { continue };
+        if !methods.contains(&method.as_str()) || !path.as_str().starts_with('/') {
+            continue;
+        }
+        for handler in handlers {
+            if let Type::Function(target) | Type::Method(target, _) = evaluator.eval(function.id, handler.value) {
+                let entry = Entry {
+                    serves: Serves::Request,
+                    plain: Runs::Loop,
+                    asynchronous: Runs::Loop,
+                    handlers: Vec::new(),
+                    one_at_a_time: false,
+                    overlaps_by: None,
+                };
+                let label = format!("{} {path}", method.as_str().to_uppercase());
+                found.push((target, EntryPoint { entry, label }));
+            }
+        }
+    }
+}
+
+/// It is called by its path, and no model says what it does.
+fn is_unmodelled(program: &Program, site: &crate::Site) -> bool {
+    matches!(site.callee, Type::External(_)) && program.model_at(site).is_none()
 }
 
 /// `Annotated[T, Depends(f)]`: the dependency is named in a parameter's declared type.

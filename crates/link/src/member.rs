@@ -38,6 +38,9 @@ impl Evaluator<'_> {
                 None => Type::DYNAMIC,
             },
             Type::Function(_) | Type::Method(..) => function_member(base, name),
+            Type::Unknown(_) if self.module.language.telling_methods.contains(&name.as_str()) => {
+                self.external_member(Name::new(self.module.language.list_class), base, name)
+            }
             Type::Unknown(why) => Type::Unknown(why),
             _ => Type::DYNAMIC,
         }

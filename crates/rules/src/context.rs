@@ -242,6 +242,12 @@ impl<'p> Context<'p> {
         done
     }
 
+    /// The member is one by which what an async function gives is waited for without an `await`: `.then(…)`.
+    pub(crate) fn goes_on_by(&self, member: Name) -> bool {
+        let class = self.module.language.awaitable_class.map(Name::new);
+        class.is_some_and(|class| self.program.models().method(class, member).is_some())
+    }
+
     /// A function of this file, for the whole program.
     pub fn function_ref(&self, id: FunctionId) -> FunctionRef {
         FunctionRef { file: self.file, id }

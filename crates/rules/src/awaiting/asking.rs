@@ -187,7 +187,9 @@ impl<'p> Askings<'p> {
     fn body(&self, function: FunctionRef, depth: u32) -> Asking {
         let body = self.program.function(function);
         if body.stub != Stub::No || self.program.is_installed(function.file) {
-            return Asking::UNCLEAR;
+            // What is declared to give a promise, and asks by its name, is on its way as soon as it is called.
+            let is_started = self.program.module(function.file).language.starts_at_call;
+            return if is_started && is_question(body.name) { Asking::ASKS } else { Asking::UNCLEAR };
         }
         if body.is_generator || names_change(body.name) || self.is_limited(function) {
             return Asking::BOUND;

@@ -114,7 +114,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "bound/no-timeout",
     question: Question::Bound,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "an operation crosses the network without a time limit",
     source: include_str!("no_timeout.rs"),

@@ -57,8 +57,10 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
         Blocks::File => {
             let is_repeated = || is_in_loop(ctx, function, sink.site) && serves_requests(ctx, function);
             let stores = || serves_requests(ctx, function) && stores_bytes(ctx, function, sink.site);
+            // There is no other thread that could serve somebody meanwhile.
+            let holds_up_all = || ctx.module.language.has_one_thread && is_handler(ctx, function);
             let reads = || (is_handler(ctx, function) || is_repeated()) && reads_bytes(ctx, function, sink.site);
-            !stores() && !reads()
+            !stores() && !reads() && !holds_up_all()
         }
         Blocks::Input | Blocks::Disk => !serves_requests(ctx, function),
         Blocks::Thread => is_method(sink) && !is_receiver_made_here(ctx, sink.site),

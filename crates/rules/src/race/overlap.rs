@@ -433,7 +433,11 @@ fn started_in(
     call: ExprId,
     loops: &[usize],
 ) -> Option<Option<usize>> {
-    if matches!(module.role(call), Role::Awaited | Role::Returned | Role::Dropped | Role::IteratedAsync) {
+    let is_dropped = matches!(module.role(call), Role::Dropped | Role::Discarded);
+    if is_dropped && module.language.starts_at_call {
+        return Some(loops.first().copied());
+    }
+    if is_dropped || matches!(module.role(call), Role::Awaited | Role::Returned | Role::IteratedAsync) {
         return None;
     }
     let events = &program.function(by).events;
