@@ -347,7 +347,7 @@ impl Lowerer<'_> {
         let is_and = assignment.operator == AssignmentOperator::LogicalAnd;
         let read = self.read_target(target, Role::Tested);
         self.event(Event::Branch(Some(read)));
-        let value = self.named_value(&assignment.right, target_name(&assignment.left), Role::Arm);
+        let value = self.named_value(&assignment.right, target_name(&assignment.left), Role::Stored);
         self.assign_target(&assignment.left, BindingKind::Value(value));
         self.event(Event::EndBranch(false));
         let list = self.list(&[read, value]);

@@ -6,7 +6,7 @@ use crate::disk::Disk;
 use crate::environment::SitePackages;
 use crate::git::Changes;
 use crate::globs::Globs;
-use crate::names::{Layout, ModuleName, is_init, is_project};
+use crate::names::{Layout, ModuleName, is_init, is_project, script_name};
 use crate::paths::{absolute, relative};
 use crate::walk::{Found, walk};
 use racewalk_report::Skipped;
@@ -333,11 +333,17 @@ impl Search<'_> {
     ) -> SourceFile {
         let project = self.layout.project_of(path.parent().unwrap_or(&path), &origin.top);
         let next = projects.len() as u32;
+        let rooted = relative(&path, &origin.top);
+        let kind = Kind::of(&path);
+        let names = match kind {
+            Kind::Script => vec![script_name(&rooted)],
+            _ => self.layout.names(&path, &origin.top),
+        };
         SourceFile {
             shown: relative(&path, working),
-            rooted: relative(&path, &origin.top),
-            kind: Kind::of(&path),
-            names: self.layout.names(&path, &origin.top),
+            rooted,
+            kind,
+            names,
             is_package: is_init(&path),
             reported: origin.reported,
             project: *projects.entry(project.to_owned()).or_insert(next),

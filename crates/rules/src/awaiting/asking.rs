@@ -427,9 +427,18 @@ fn names_conversation(module: &Module, call: ExprId) -> bool {
     false
 }
 
-/// One of the words stands in the name, between underscores.
+/// One of the words stands in the name, between underscores or humps.
 pub(crate) fn has_word(name: Name, words: &[&str]) -> bool {
-    name.as_str().to_ascii_lowercase().split('_').any(|part| words.contains(&part))
+    let name = name.as_str();
+    name.to_ascii_lowercase().split('_').any(|part| words.contains(&part)) || has_hump(name, words)
+}
+
+/// `fetchSection` has the words "fetch" and "section".
+fn has_hump(name: &str, words: &[&str]) -> bool {
+    let starts = name.char_indices().filter(|(_, c)| c.is_ascii_uppercase()).map(|(at, _)| at);
+    let starts: Vec<usize> = std::iter::once(0).chain(starts).chain([name.len()]).collect();
+    let is_camel = name.starts_with(|c: char| c.is_ascii_lowercase()) && starts.len() > 2 && !name.contains('_');
+    is_camel && starts.windows(2).any(|pair| words.contains(&name[pair[0]..pair[1]].to_ascii_lowercase().as_str()))
 }
 
 fn is_conversation_name(name: Name) -> bool {

@@ -128,7 +128,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/await-non-awaitable",
     question: Question::Await,
     severity: Severity::Error,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "something that is no awaitable is awaited, or an asynchronous one is used as a plain one",
     source: include_str!("await_non_awaitable.rs"),

@@ -185,6 +185,10 @@ fn registrations(ctx: &Context<'_>, function: FunctionId) -> Vec<Registration> {
         }
         let callbacks = positions.iter().filter_map(|position| given(ctx, site.call, position));
         let mut fills: Vec<Filled> = callbacks.flat_map(|callback| fills(ctx, function, callback)).collect();
+        // Who is told of events again and again fills a collection that its reader follows.
+        if ctx.module.language.has_one_thread {
+            fills.retain(|filled| matches!(filled, Filled::Local(_)));
+        }
         fills.retain(|filled| is_filled_by_callback_only(ctx, function, *filled));
         if !fills.is_empty() {
             found.push(Registration { call: site.call, fills, on_loop });

@@ -140,7 +140,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/unnecessary-async",
     question: Question::Await,
     severity: Severity::Hint,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "an async function without a suspension point, which nothing requires to be async",
     source: include_str!("unnecessary_async.rs"),

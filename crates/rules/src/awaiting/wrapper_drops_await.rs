@@ -145,7 +145,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/wrapper-drops-await",
     question: Question::Await,
     severity: Severity::Warning,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "a wrapper around an async function is done before the coroutine runs",
     source: include_str!("wrapper_drops_await.rs"),

@@ -146,7 +146,10 @@ fn weight(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Confid
     if is_pipe(ctx, site) || is_set_up_before(ctx, function, site) {
         return None;
     }
+    // Where everything is asynchronous, what waits may be a page or a command: nobody else waits with it.
+    let serves = || ctx.program.summaries.reached_from.contains_key(&ctx.function_ref(function));
     let is_mild = is_side_module(module_name)
+        || ctx.module.language.has_one_thread && !serves()
         || is_command_module(module_name)
         || waits_for_peer_to_act(ctx, function, site)
         || is_limited_elsewhere(ctx, site);

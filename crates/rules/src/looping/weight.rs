@@ -24,6 +24,7 @@ pub(super) fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
     is_test_module(module)
         || ctx.shared.alone.contains(&ctx.function_ref(function))
         || is_unused(ctx, function)
+        || ctx.module.language.has_one_thread && !serves_requests(ctx, function)
         || ((is_command_module(module) || is_side_module(module)) && !serves_requests(ctx, function))
         || prepares(ctx.module.function(function).name)
 }
