@@ -153,7 +153,9 @@ impl Builder<'_, '_> {
         let module = self.evaluator.module;
         let role = module.role(call);
         let is_awaited = matches!(role, Role::Awaited | Role::EnteredAsync | Role::IteratedAsync);
-        let may_be_awaitable = is_awaited && {
+        // A plain function may hand out the promise that another one has given it.
+        let tells_colour = !module.language.starts_at_call;
+        let may_be_awaitable = is_awaited && tells_colour && {
             let is_async = self.edges[first..].iter().any(|edge| self.is_async(edge.target));
             let given = self.evaluator.result(callee, None);
             is_async || self.evaluator.awaitable(given) != Answer::No
