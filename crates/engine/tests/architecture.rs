@@ -224,6 +224,7 @@ fn model_roots() -> BTreeSet<String> {
         roots.extend(listed.filter_map(toml::Value::as_str).map(str::to_owned));
     }
     roots.remove("builtins");
+    roots.remove("globalThis");
     roots
 }
 
