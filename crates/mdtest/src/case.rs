@@ -68,7 +68,8 @@ impl Case {
 
     fn take_block(&mut self, block: &Block<'_>, before: &str) {
         let is_toml = block.info == "toml";
-        let is_json = block.info == "json" && named(before).is_some();
+        let is_json =
+            named(before).is_some_and(|path| path.ends_with("package.json") || path.ends_with("tsconfig.json"));
         if is_toml && named(before).is_none() {
             self.config.clone_from(&block.text);
         } else if let Some(ending) = block.ending().or(is_toml.then_some("toml")).or(is_json.then_some("json")) {

@@ -115,7 +115,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
 
 /// What is awaited or handed on is not looked at twice: most calls end here.
 fn is_settled_by_role(role: Role) -> bool {
-    matches!(role, Role::Awaited | Role::Returned | Role::Yielded | Role::Argument | Role::Callee | Role::Decorator)
+    matches!(role, Role::Awaited | Role::Returned | Role::Yielded | Role::Callee | Role::Decorator)
 }
 
 fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
