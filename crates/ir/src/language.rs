@@ -32,6 +32,10 @@ pub struct Language {
     pub awaitable_class: Option<&'static str>,
     /// The method by which an object can be awaited.
     pub await_method: &'static str,
+    /// What other languages pass by name is passed in a mapping display.
+    pub has_option_objects: bool,
+    /// Maps are read and written by methods (`get`, `has`, `set`) and lists change by `push`; else by subscripts and `append`.
+    pub has_map_methods: bool,
     /// Methods that run when an instance is made, in this order.
     pub constructors: &'static [&'static str],
     /// A decorator of which nothing is known leaves a function as it is.

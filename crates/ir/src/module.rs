@@ -439,6 +439,19 @@ impl Module {
         &self.args[start as usize..(start + len) as usize]
     }
 
+    /// What a call is given by name in mapping displays, where the language passes options so.
+    pub fn options(&self, call: CallId) -> impl Iterator<Item = (Name, ExprId)> + '_ {
+        let given = self.args(call).iter().filter(|_| self.language.has_option_objects);
+        let entries = given.flat_map(|arg| match self.expr(arg.value) {
+            Expr::Map(list) => self.list(list).chunks_exact(2),
+            _ => [].chunks_exact(2),
+        });
+        entries.filter_map(|entry| match self.expr(entry[0]) {
+            Expr::Literal(crate::Literal::Str(name)) => Some((name, entry[1])),
+            _ => None,
+        })
+    }
+
     /// The function.
     pub fn function(&self, id: FunctionId) -> &Function {
         &self.functions[id.index()]

@@ -42,6 +42,8 @@ pub static LANGUAGE: Language = Language {
     mapping_class: "globalThis.Map",
     awaitable_class: Some("globalThis.Promise"),
     await_method: "then",
+    has_option_objects: true,
+    has_map_methods: true,
     constructors: &["constructor", class::INITIALISERS],
     decorators_only_mark: true,
     underscore_hides: false,

@@ -27,7 +27,11 @@ impl Evaluator<'_> {
     /// The named argument of a call.
     pub fn named_argument(&self, call: ExprId, name: &str) -> Option<ExprId> {
         let mut args = self.args(call).iter();
-        args.find(|arg| matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name)).map(|arg| arg.value)
+        let named = args.find(|arg| matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name));
+        named.map(|arg| arg.value).or_else(|| {
+            let Expr::Call(_, args) = self.module.expr(call) else { return None };
+            self.module.options(args).find(|(given, _)| given.as_str() == name).map(|(_, value)| value)
+        })
     }
 
     /// What calling `callee` in this call expression gives.

@@ -123,13 +123,24 @@ fn registered(
                     | Type::MadeAsync(target)
                     | Type::MadeSync(target) = handler
                     {
-                        let label = program.qualified(*target);
+                        let label = route_label(evaluator, site.call, entry);
+                        let label = label.unwrap_or_else(|| program.qualified(*target));
                         found.push((*target, EntryPoint { entry: entry.clone(), label }));
                     }
                 }
             }
         }
     }
+}
+
+/// `GET /users` for what is given to `app.get("/users", …)`.
+fn route_label(evaluator: &Evaluator<'_>, call: ExprId, entry: &Entry) -> Option<String> {
+    let Expr::Call(callee, _) = evaluator.module.expr(call) else { return None };
+    let Expr::Attr(_, method) = evaluator.module.expr(callee) else { return None };
+    let first = evaluator.args(call).first()?;
+    let Expr::Literal(Literal::Str(path)) = evaluator.module.expr(first.value) else { return None };
+    let is_route = evaluator.module.language.route_methods.contains(&method.as_str());
+    (is_route && entry.serves == Serves::Request).then(|| format!("{} {path}", method.as_str().to_uppercase()))
 }
 
 /// `app.get("/users/:id", check, handler)`: by its shape, whatever `app` is.

@@ -33,6 +33,8 @@ pub static LANGUAGE: Language = Language {
     mapping_class: "builtins.dict",
     awaitable_class: None,
     await_method: "__await__",
+    has_option_objects: false,
+    has_map_methods: false,
     constructors: &["__init__", "__post_init__", "__new__"],
     decorators_only_mark: false,
     underscore_hides: true,

@@ -371,7 +371,7 @@ pub(crate) fn root(module: &Module, place: ExprId) -> Option<ExprId> {
 pub(crate) fn mutated(module: &Module, call: ExprId) -> Option<ExprId> {
     let Expr::Call(callee, args) = module.expr(call) else { return None };
     let Expr::Attr(base, method) = module.expr(callee) else { return None };
-    let touch = touch(method.as_str(), module.args(args).len())?;
+    let touch = touch(module.language, method.as_str(), module.args(args).len())?;
     let changes = !matches!(touch, Touch::AsksIfEmpty | Touch::Looks | Touch::Gets);
     (changes || method.as_str() == "sort").then_some(base)
 }

@@ -117,7 +117,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "bound/permit-leak",
     question: Question::Bound,
     severity: Severity::Error,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "a semaphore, lock or connection is acquired and, on some path, not given back",
     source: include_str!("permit_leak.rs"),

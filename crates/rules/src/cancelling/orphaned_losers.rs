@@ -98,7 +98,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "cancel/orphaned-losers",
     question: Question::Cancel,
     severity: Severity::Warning,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "the first task to end decides, and the others go on with nobody waiting for them",
     source: include_str!("orphaned_losers.rs"),

@@ -100,7 +100,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "cancel/swallowed-error",
     question: Question::Cancel,
     severity: Severity::Warning,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "the outcome of work that ran is dropped together with its error",
     source: include_str!("swallowed_error.rs"),

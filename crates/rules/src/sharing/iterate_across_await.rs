@@ -147,7 +147,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/iterate-across-await",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "a shared collection is iterated with a suspension in the loop, while other tasks change it",
     source: include_str!("iterate_across_await.rs"),

@@ -104,7 +104,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/sleep-as-sync",
     question: Question::Share,
     severity: Severity::Hint,
-    languages: &["python", "javascript"],
+    languages: &["python"],
     on_by_default: true,
     summary: "a fixed sleep stands in for waiting until something has happened",
     source: include_str!("sleep_as_sync.rs"),
