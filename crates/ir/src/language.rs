@@ -38,6 +38,10 @@ pub struct Language {
     pub has_map_methods: bool,
     /// Methods that run when an instance is made, in this order.
     pub constructors: &'static [&'static str],
+    /// Those of them that are given the instance.
+    pub initialisers: &'static [&'static str],
+    /// Names have humps where their words meet.
+    pub joins_words_by_humps: bool,
     /// A decorator of which nothing is known leaves a function as it is.
     pub decorators_only_mark: bool,
     /// A name that begins with an underscore is for the module itself, unless it says otherwise.

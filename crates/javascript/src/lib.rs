@@ -45,6 +45,8 @@ pub static LANGUAGE: Language = Language {
     has_option_objects: true,
     has_map_methods: true,
     constructors: &["constructor", class::INITIALISERS],
+    initialisers: &["constructor", class::INITIALISERS],
+    joins_words_by_humps: true,
     decorators_only_mark: true,
     underscore_hides: false,
     suspends_at_top: true,

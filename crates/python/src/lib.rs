@@ -36,6 +36,8 @@ pub static LANGUAGE: Language = Language {
     has_option_objects: false,
     has_map_methods: false,
     constructors: &["__init__", "__post_init__", "__new__"],
+    initialisers: &["__init__", "__post_init__"],
+    joins_words_by_humps: false,
     decorators_only_mark: false,
     underscore_hides: true,
     suspends_at_top: false,

@@ -188,10 +188,12 @@ impl<'p> Askings<'p> {
         let body = self.program.function(function);
         if body.stub != Stub::No || self.program.is_installed(function.file) {
             // What is declared to give a promise, and asks by its name, is on its way as soon as it is called.
-            let is_started = self.program.module(function.file).language.starts_at_call;
-            return if is_started && is_question(body.name) { Asking::ASKS } else { Asking::UNCLEAR };
+            let module = self.program.module(function.file);
+            let asks = || is_question(in_words(module, body.name));
+            return if module.language.starts_at_call && asks() { Asking::ASKS } else { Asking::UNCLEAR };
         }
-        if body.is_generator || names_change(body.name) || self.is_limited(function) {
+        let name = in_words(self.program.module(function.file), body.name);
+        if body.is_generator || names_change(name) || self.is_limited(function) {
             return Asking::BOUND;
         }
         let mut found = Asking::NOTHING;
@@ -322,7 +324,7 @@ pub(crate) fn is_waited_for(module: &Module, call: ExprId) -> bool {
 /// The last name of what is called.
 pub(crate) fn called_name(module: &Module, call: ExprId) -> Option<Name> {
     let Expr::Call(callee, _) = module.expr(call) else { return None };
-    last_name(module, callee)
+    last_name(module, callee).map(|name| in_words(module, name))
 }
 
 fn last_name(module: &Module, value: ExprId) -> Option<Name> {
@@ -427,18 +429,28 @@ fn names_conversation(module: &Module, call: ExprId) -> bool {
     false
 }
 
-/// One of the words stands in the name, between underscores or humps.
+/// One of the words stands in the name, between underscores.
 pub(crate) fn has_word(name: Name, words: &[&str]) -> bool {
-    let name = name.as_str();
-    name.to_ascii_lowercase().split('_').any(|part| words.contains(&part)) || has_hump(name, words)
+    name.as_str().to_ascii_lowercase().split('_').any(|part| words.contains(&part))
 }
 
-/// `fetchSection` has the words "fetch" and "section".
-fn has_hump(name: &str, words: &[&str]) -> bool {
-    let starts = name.char_indices().filter(|(_, c)| c.is_ascii_uppercase()).map(|(at, _)| at);
-    let starts: Vec<usize> = std::iter::once(0).chain(starts).chain([name.len()]).collect();
-    let is_camel = name.starts_with(|c: char| c.is_ascii_lowercase()) && starts.len() > 2 && !name.contains('_');
-    is_camel && starts.windows(2).any(|pair| words.contains(&name[pair[0]..pair[1]].to_ascii_lowercase().as_str()))
+/// The name with its words between underscores, where the language's custom is to join them by humps: `fetch_section` for
+/// `fetchSection`.
+fn in_words(module: &Module, name: Name) -> Name {
+    let text = name.as_str();
+    if !module.language.joins_words_by_humps || !text.contains(|c: char| c.is_ascii_uppercase()) {
+        return name;
+    }
+    let mut words = String::with_capacity(text.len() + 4);
+    let mut before = '_';
+    for c in text.chars() {
+        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            words.push('_');
+        }
+        words.push(c);
+        before = c;
+    }
+    Name::new(&words)
 }
 
 fn is_conversation_name(name: Name) -> bool {

@@ -181,9 +181,9 @@ fn has_own_loop(program: &Program, function: FunctionRef, site: ExprId) -> bool 
     around.is_some_and(|around| program.models_at(around).any(|model| model.runs_loop))
 }
 
-/// It runs when an instance is made.
+/// It prepares an instance that has just been made.
 fn is_constructor(program: &Program, function: FunctionRef) -> bool {
-    let names = program.module(function.file).language.constructors;
+    let names = program.module(function.file).language.initialisers;
     names.contains(&program.function(function).name.as_str())
 }
 
