@@ -143,7 +143,7 @@ fn route_label(evaluator: &Evaluator<'_>, call: ExprId, entry: &Entry) -> Option
     (is_route && entry.serves == Serves::Request).then(|| format!("{} {path}", method.as_str().to_uppercase()))
 }
 
-/// `app.get("/users/:id", check, handler)`: by its shape, whatever `app` is.
+/// `app.get("/users/:id", check, handler)`, `socket.on("order", handler)`: by their shapes, whatever `app` and `socket` are.
 fn routed(
     program: &Program,
     evaluator: &Evaluator<'_>,
@@ -153,27 +153,37 @@ fn routed(
     let methods = evaluator.module.language.route_methods;
     for site in program.sites(function).iter().filter(|site| site.callee.is_unknown() || is_unmodelled(program, site)) {
         let Expr::Call(callee, _) = evaluator.module.expr(site.call) else { continue };
-        let Expr::Attr(_, method) = evaluator.module.expr(callee) else { continue };
+        let Expr::Attr(base, method) = evaluator.module.expr(callee) else { continue };
         let Some((first, handlers)) = evaluator.args(site.call).split_first() else { continue };
         let Expr::Literal(Literal::Str(path)) = evaluator.module.expr(first.value) else { continue };
-        if !methods.contains(&method.as_str()) || !path.as_str().starts_with('/') {
-            continue;
-        }
+        let is_route = methods.contains(&method.as_str()) && path.as_str().starts_with('/');
+        let is_event = !methods.is_empty() && method.as_str() == "on" && is_connection(evaluator, base);
+        let (serves, label) = match (is_route, is_event) {
+            (true, _) => (Serves::Request, format!("{} {path}", method.as_str().to_uppercase())),
+            (_, true) => (Serves::Event, format!("event {path}")),
+            _ => continue,
+        };
         for handler in handlers {
             if let Type::Function(target) | Type::Method(target, _) = evaluator.eval(function.id, handler.value) {
                 let entry = Entry {
-                    serves: Serves::Request,
+                    serves,
                     plain: Runs::Loop,
                     asynchronous: Runs::Loop,
                     handlers: Vec::new(),
                     one_at_a_time: false,
                     overlaps_by: None,
                 };
-                let label = format!("{} {path}", method.as_str().to_uppercase());
-                found.push((target, EntryPoint { entry, label }));
+                found.push((target, EntryPoint { entry, label: label.clone() }));
             }
         }
     }
+}
+
+/// By its name, somebody at the other end sends what its listeners are called for.
+fn is_connection(evaluator: &Evaluator<'_>, value: ExprId) -> bool {
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = evaluator.module.expr(value) else { return false };
+    let name = name.as_str().to_ascii_lowercase();
+    matches!(name.as_str(), "io" | "ws" | "wss") || name.ends_with("socket")
 }
 
 /// It is called by its path, and no model says what it does.

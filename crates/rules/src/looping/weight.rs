@@ -259,6 +259,8 @@ pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks
     }
     match blocks {
         Blocks::File | Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
+        // What computes for a request holds up all others, however far down it stands.
+        Blocks::Cpu if ctx.module.language.has_one_thread => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }
