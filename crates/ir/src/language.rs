@@ -6,6 +6,8 @@
 pub struct Language {
     /// Its name, by which rules, models and settings say which languages they are for.
     pub name: &'static str,
+    /// What begins a comment that ends with its line.
+    pub comment_sign: &'static str,
     /// The path beneath which names live that need no import.
     pub builtins: &'static str,
     /// What a call of an async function gives, in messages.

@@ -14,7 +14,9 @@ pub(crate) fn addressed_to_us(text: &str, program: &Program<'_>, statements: &[S
     });
     let placed = |(span, said): (Span, &str)| {
         let line_start = text[..span.start as usize].rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        let own_line = text[line_start..span.start as usize].trim().is_empty();
+        let after = text[span.end as usize..].split(['\n', '\r']).next().unwrap_or_default();
+        // Code may stand behind a comment, too.
+        let own_line = text[line_start..span.start as usize].trim().is_empty() && after.trim().is_empty();
         Comment { span, text: said.into(), own_line, about: about(text, span, own_line, statements) }
     };
     ours.map(placed).collect()

@@ -29,6 +29,7 @@ use std::borrow::Cow;
 /// What later stages must know of JavaScript and TypeScript.
 pub static LANGUAGE: Language = Language {
     name: "javascript",
+    comment_sign: "//",
     builtins: "globalThis",
     awaitable: "promise",
     async_function: "async function",

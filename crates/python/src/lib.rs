@@ -20,6 +20,7 @@ use ruff_text_size::TextRange;
 /// What later stages must know of Python.
 pub static LANGUAGE: Language = Language {
     name: "python",
+    comment_sign: "#",
     builtins: "builtins",
     awaitable: "coroutine",
     async_function: "async def",
