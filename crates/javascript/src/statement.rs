@@ -250,7 +250,8 @@ impl Lowerer<'_> {
                 return;
             }
             let nothing = self.literal(Literal::None, at, Role::Stored);
-            let kind = annotation.map_or(BindingKind::Value(nothing), |declared| BindingKind::Typed(declared, None));
+            let kind =
+                annotation.map_or(BindingKind::Value(nothing), |declared| BindingKind::Typed(declared, Some(nothing)));
             self.bind_pattern(&declarator.id, kind);
             return;
         };

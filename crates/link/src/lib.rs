@@ -343,6 +343,7 @@ fn path_text(module: &Module, expr: ExprId) -> String {
         Expr::Call(callee, _) => format!("{}()", path_text(module, callee)),
         Expr::Await(value) => format!("(await {})", path_text(module, value)),
         Expr::Subscript(base, _) => format!("{}[…]", path_text(module, base)),
+        Expr::Lambda(_) if module.language.has_one_thread => "function".to_owned(),
         _ => "…".to_owned(),
     }
 }

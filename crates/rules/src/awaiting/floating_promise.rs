@@ -63,7 +63,8 @@
 //! - It cannot reject: the chain ends in a `catch` whose handler raises nothing, the callee handles all that it awaits, or the
 //!   combinator settles.
 //! - Nothing says that the call gives a promise.
-//! - With `void` in front, at the top of a script, or where no call of the program waits for the same function, it is `possible`.
+//! - A library's function is given a callback: it gives a promise only without one.
+//! - With `void` in front, at the top of a script, for the end of a connection, or where no call of the program waits for the same function, it is `possible`.
 //!
 //! ## Symptoms
 //! - `UnhandledPromiseRejectionWarning` and `ERR_UNHANDLED_REJECTION` (Node).
@@ -119,6 +120,9 @@ fn is_settled_by_role(role: Role) -> bool {
 }
 
 fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding> {
+    if is_told_by_callback(ctx, function, site) {
+        return None;
+    }
     let value = ctx.evaluator.given_by(function, site);
     if ctx.evaluator.awaitable(value) != Answer::Yes || !gives_promise(value) {
         return None;
@@ -148,6 +152,23 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
     Some(with_siblings(ctx, finding, site))
 }
 
+/// A library's function that is given a callback beside what it wants: many give a promise only when they are given none.
+fn is_told_by_callback(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    let wants = |model: &racewalk_models::Call| !model.callbacks.is_empty() || !model.async_callbacks.is_empty();
+    let is_library = matches!(site.callee, Type::External(_) | Type::ExternalMethod(..));
+    is_library
+        && !ctx.program.models_at(site).any(wants)
+        && ctx.evaluator.args(site.call).last().is_some_and(|last| {
+            matches!(ctx.evaluator.eval(function, last.value), Type::Function(_) | Type::Method(..))
+        })
+}
+
+/// By its name the library's method ends a connection: what is lost with its failure is small.
+fn is_farewell(callee: Type) -> bool {
+    matches!(callee, Type::ExternalMethod(_, method, _)
+        if matches!(method.as_str(), "end" | "close" | "quit" | "disconnect" | "destroy" | "terminate"))
+}
+
 /// A promise, and no object that merely can be awaited: that may do nothing before somebody does.
 fn gives_promise(value: Type) -> bool {
     value.members().iter().all(|member| matches!(member, Type::Coroutine(_)))
@@ -174,7 +195,12 @@ fn confidence(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Confidenc
     let module = ctx.module.name.as_str();
     let body = ctx.module.function(function);
     let is_script = body.kind == FunctionKind::Module;
-    if is_discarded(ctx, site.call) || is_script || is_side_module(module) || is_usually_let_go(ctx, site) {
+    if is_discarded(ctx, site.call)
+        || is_farewell(site.callee)
+        || is_script
+        || is_side_module(module)
+        || is_usually_let_go(ctx, site)
+    {
         return Confidence::Possible;
     }
     match site.callee {
