@@ -210,19 +210,24 @@ impl<'p> Context<'p> {
 
     /// Runs the rules.
     pub(crate) fn judge(&self, rules: &[&'static Rule], found: &mut Vec<Finding>) {
-        let speaks = |rule: &&&'static Rule| rule.languages.contains(&self.module.language.name);
-        let rules: Vec<&'static Rule> = rules.iter().filter(speaks).copied().collect();
         match self.shared.meter.clocks {
-            None => rules.iter().for_each(|rule| (rule.check)(self, found)),
-            Some(clocks) => self.judge_measured(&rules, found, clocks),
+            None => rules.iter().filter(|rule| self.is_for(rule)).for_each(|rule| (rule.check)(self, found)),
+            Some(clocks) => self.judge_measured(rules, found, clocks),
         }
+    }
+
+    /// The rule looks at the language that the file is written in.
+    fn is_for(&self, rule: &Rule) -> bool {
+        rule.languages.contains(&self.module.language.name)
     }
 
     fn judge_measured(&self, rules: &[&'static Rule], found: &mut Vec<Finding>, clocks: Clocks) {
         let mut costs = Costs::default();
         let mut start = (clocks.of_thread)();
         for rule in rules {
-            (rule.check)(self, found);
+            if self.is_for(rule) {
+                (rule.check)(self, found);
+            }
             let end = (clocks.of_thread)();
             let apart = std::mem::take(&mut *self.apart.borrow_mut());
             let own = end.saturating_sub(start).saturating_sub(apart.values().sum());
