@@ -2,6 +2,7 @@
 
 use racewalk_go_syntax::{Constraint, ExprKind, LiteralKind, Node, parse, string_value};
 use racewalk_ir::{Event, Expr, ExprId, Module, Name};
+use racewalk_javascript::Syntax;
 use racewalk_python::{Source, is_guarding, lower, notebook_source};
 use std::sync::{Once, OnceLock};
 
@@ -44,7 +45,7 @@ pub fn let_caught_panics_pass() {
     ONCE.call_once(|| {
         let end = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !is_guarding() {
+            if !is_guarding() && !racewalk_javascript::is_guarding() {
                 end(panic);
             }
         }));
@@ -74,6 +75,22 @@ pub fn lower_and_verify(mode: Mode, text: &str) {
     };
     verify(text, &lower(source));
     verify(text, &lower(Source { signatures_only: true, ..source }));
+}
+
+/// Lowers a text as JavaScript or TypeScript, in the grammar that a first byte stands for, and looks at what comes out.
+pub fn lower_script_and_verify(first: u8, text: &str) {
+    let syntaxes = [
+        Syntax::JavaScript,
+        Syntax::TypeScript,
+        Syntax::Tsx,
+        Syntax::CommonJs,
+        Syntax::JavaScriptModule,
+        Syntax::Declarations,
+        Syntax::Component,
+    ];
+    let syntax = syntaxes[first as usize % syntaxes.len()];
+    let source = racewalk_javascript::Source { text, name: Name::new("fuzz"), syntax };
+    verify(text, &racewalk_javascript::lower(source));
 }
 
 fn verify(text: &str, module: &Module) {

@@ -6,6 +6,7 @@ mod changed;
 mod costs;
 mod explain;
 mod fingerprint;
+mod imports;
 mod installed;
 mod inventory;
 mod lower;
@@ -332,7 +333,11 @@ impl Engine {
         let models = models::load(&extra, &modules)?;
         self.enter(Stage::Linking);
         let files = || units.iter().map(|unit| &project.files[unit.file]);
-        let settings = Settings { language_version: project.python_version, names: files().map(file_names).collect() };
+        let settings = Settings {
+            language_version: project.python_version,
+            names: files().map(file_names).collect(),
+            imports: imports::by_path(disk, project, &units, &modules),
+        };
         let reported = files().map(|file| file.reported).collect();
         let program = racewalk_link::link(modules, reported, models, settings);
         Ok(Linked { units, program, skipped })
@@ -345,7 +350,7 @@ fn silence_caught_panics() {
     ONCE.call_once(|| {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !racewalk_python::is_guarding() {
+            if !racewalk_python::is_guarding() && !racewalk_javascript::is_guarding() {
                 print(panic);
             }
         }));

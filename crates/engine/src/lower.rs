@@ -2,6 +2,7 @@
 
 use crate::costs::Files;
 use racewalk_ir::{Event, Module, Name};
+use racewalk_javascript::Syntax;
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
 use racewalk_python::{Source, lower as lower_python, lower_noting, notebook_source, parse as parse_python};
 use racewalk_report::{Shown, Skipped, SourceText};
@@ -105,6 +106,10 @@ fn line_count(text: &str) -> usize {
 pub(crate) fn parts(disk: &Disk, file: &SourceFile) -> Result<Vec<(Part, String)>, String> {
     let text = disk.read_text(&file.path)?;
     match file.kind {
+        Kind::Script => match racewalk_javascript::unreadable(&text) {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(vec![(Part::Whole, text)]),
+        },
         Kind::Source | Kind::Stub => Ok(vec![(Part::Whole, text)]),
         Kind::Notebook => {
             let notebook =
@@ -127,7 +132,7 @@ pub(crate) fn shown(disk: &Disk, path: &Path, kind: Kind) -> Result<Shown, Strin
     let text = disk.read_text(path)?;
     let (text, cells) = match kind {
         Kind::Notebook => notebook_source(&text).map(|notebook| (notebook.text, notebook.cells))?,
-        Kind::Source | Kind::Stub | Kind::Markdown => (text, Vec::new()),
+        Kind::Source | Kind::Stub | Kind::Markdown | Kind::Script => (text, Vec::new()),
     };
     Ok(Shown { text: SourceText::new(text), cells })
 }
@@ -136,7 +141,10 @@ pub(crate) fn shown(disk: &Disk, path: &Path, kind: Kind) -> Result<Shown, Strin
 pub(crate) fn parse_only(disk: &Disk, files: &[SourceFile]) {
     files.par_iter().for_each(|file| {
         for (part, text) in parts(disk, file).unwrap_or_default() {
-            parse_python(source(file, &part, &text));
+            match script(file, &text) {
+                Some(source) => racewalk_javascript::parse(source),
+                None => parse_python(source(file, &part, &text)),
+            };
         }
     });
 }
@@ -150,6 +158,9 @@ fn blocks(text: &str) -> Vec<(Part, String)> {
 }
 
 fn lower_part(file: &SourceFile, part: &Part, text: &str, is_parsed: &mut dyn FnMut()) -> Module {
+    if let Some(source) = script(file, text) {
+        return racewalk_javascript::lower_noting(source, is_parsed);
+    }
     let source = source(file, part, text);
     let module = lower_noting(source, is_parsed);
     // A fragment in a document that awaits at its top level is meant for a prompt that allows it.
@@ -157,6 +168,13 @@ fn lower_part(file: &SourceFile, part: &Part, text: &str, is_parsed: &mut dyn Fn
         return lower_python(Source { is_notebook: true, ..source });
     }
     module
+}
+
+/// The file as JavaScript or TypeScript, when it is that.
+fn script<'a>(file: &SourceFile, text: &'a str) -> Option<racewalk_javascript::Source<'a>> {
+    let name = file.path.file_name().and_then(|name| name.to_str()).filter(|_| file.kind == Kind::Script)?;
+    let syntax = Syntax::of_file(name).unwrap_or(Syntax::JavaScript);
+    Some(racewalk_javascript::Source { text, name: Name::new(own_name(file)), syntax })
 }
 
 fn source<'a>(file: &SourceFile, part: &Part, text: &'a str) -> Source<'a> {

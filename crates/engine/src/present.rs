@@ -129,7 +129,8 @@ impl Check<'_> {
         let problem = module.problems.first()?;
         let (line, cell) = unit.part.line(text.position(problem.span.start).line);
         let cell = cell.map_or_else(String::new, |cell| format!("cell {cell}: "));
-        let reason = format!("{cell}{}; the rest was analysed", problem.message);
+        let outcome = if module.exprs.is_empty() { "nothing of it was analysed" } else { "the rest was analysed" };
+        let reason = format!("{cell}{}; {outcome}", problem.message);
         Some(Skipped { path: self.file(unit).shown.clone(), line, reason })
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn apply(judge: &Judge<'_>, file: FileId, module: &Module, text: &Sou
 fn directive(comment: &Comment, file: FileId, module: &Module, text: &SourceText) -> Option<Directive> {
     let says = parse_suppression(&comment.text)?;
     let own = text.position(comment.span.start).line;
-    let first = if comment.own_line { next_code_line(text, own) } else { own };
+    let first = if comment.own_line { next_code_line(text, own, module.language.comment_sign) } else { own };
     let lines = first..=decorated_name(module, text, first).unwrap_or(first);
     Some(Directive { at: Place { file, span: comment.span }, lines, used: vec![false; says.rules.len()], says })
 }
@@ -64,10 +64,10 @@ fn decorated_name(module: &Module, text: &SourceText, line: u32) -> Option<u32> 
     decorated.next().map(|(_, name)| text.position(name.start).line)
 }
 
-fn next_code_line(text: &SourceText, line: u32) -> u32 {
+fn next_code_line(text: &SourceText, line: u32, comment_sign: &str) -> u32 {
     let is_code = |line: &u32| {
         let text = text.line(*line).trim_start();
-        !text.is_empty() && !text.starts_with('#')
+        !text.is_empty() && !text.starts_with(comment_sign)
     };
     (line + 1..=text.line_count() as u32).find(is_code).unwrap_or(line)
 }

@@ -175,6 +175,8 @@ pub enum LogicalOp {
 pub enum Role {
     /// Nothing: an expression statement.
     Dropped,
+    /// Nothing, and the code says so: an operator that throws its operand's value away.
+    Discarded,
     /// Awaited; the parent is the await.
     Awaited,
     /// Returned from the function.

@@ -13,6 +13,9 @@ type Few = SmallVec<[BindingId; 8]>;
 /// Fills in [`Defs`] on every name that the function reads.
 pub fn resolve_locals(module: &mut Module, function: FunctionId) {
     let events = std::mem::take(&mut module.functions[function.index()].events);
+    if events.is_empty() {
+        return;
+    }
     let loops = bindings_by_loop(&events);
     let symbols = module.function(function).symbols.len();
     let mut flow =

@@ -4,17 +4,23 @@
 //! one arena of expressions ([`Expr`]) and, for each function, a flat run of concurrency [`Event`]s in evaluation order
 //! with structure markers, from which path questions are answered.
 
+mod arenas;
+mod builder;
 mod event;
 mod expr;
 pub mod flow;
+mod language;
 mod module;
 mod name;
 
+pub use arenas::{fill, forget_bodies};
+pub use builder::{Builder, DEEPEST, blank};
 pub use event::{Event, ScopeKind, SuspendKind};
 pub use expr::{Arg, ArgKind, CallId, CompKind, Defs, Expr, ExprId, ListId, Literal, LogicalOp, Role};
+pub use language::Language;
 pub use module::{
-    Binding, BindingId, BindingKind, Class, ClassId, Comment, Field, Function, FunctionId, FunctionKind, Module, Param,
-    ParamKind, Stub, Symbol, SymbolId, SymbolIndex, SyntaxProblem,
+    Binding, BindingId, BindingKind, Bound, Class, ClassId, Comment, Field, Function, FunctionId, FunctionKind, Module,
+    Param, ParamKind, Stub, Symbol, SymbolId, SymbolIndex, SyntaxProblem,
 };
 pub use name::Name;
 

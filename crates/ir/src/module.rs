@@ -1,7 +1,7 @@
 //! Modules, functions, classes, symbols: what one source file declares.
 
 use crate::expr::id;
-use crate::{Arg, CallId, Defs, Event, Expr, ExprId, ListId, Name, Role, Span};
+use crate::{Arg, CallId, Defs, Event, Expr, ExprId, Language, ListId, Name, Role, Span};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -180,6 +180,18 @@ pub struct Field {
     pub span: Span,
 }
 
+/// How a function that stands in a class is bound to what it is called on, as the language's syntax says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bound {
+    /// As is usual: to the instance, unless a decorator says otherwise.
+    #[default]
+    Usual,
+    /// To the class.
+    ToClass,
+    /// To the instance, and reading the member calls it.
+    OnRead,
+}
+
 /// A function, or any other body of code.
 #[derive(Clone, Debug)]
 pub struct Function {
@@ -191,6 +203,8 @@ pub struct Function {
     pub is_async: bool,
     /// Has a `yield`.
     pub is_generator: bool,
+    /// How it is bound, when it stands in a class.
+    pub bound: Bound,
     /// The body it is defined in; none for a module.
     pub parent: Option<FunctionId>,
     /// The class in whose body it stands directly; for a class body, that class.
@@ -306,12 +320,16 @@ pub struct SyntaxProblem {
 /// One source file, lowered.
 #[derive(Clone, Debug)]
 pub struct Module {
+    /// The language that it is written in.
+    pub language: &'static Language,
     /// Absolute dotted name.
     pub name: Name,
     /// It is a package's own file, so that its relative imports count from itself.
     pub is_package: bool,
     /// Its cells run on an event loop of their own (a notebook): top-level suspension is allowed.
     pub own_loop: bool,
+    /// A type checker sees it before it runs: what one refuses does not stand in it.
+    pub is_type_checked: bool,
     /// What it declares was read and bodies were not: a function gives what it says that it gives, and does nothing.
     pub signatures_only: bool,
     /// Expressions, children before parents.
@@ -342,6 +360,14 @@ pub struct Module {
     pub star_imports: Vec<Name>,
     /// The names that the module exports, when it says so.
     pub exports: Option<Vec<Name>>,
+    /// Names under which the module exports symbols that are called otherwise inside of it.
+    pub renamed_exports: FxHashMap<Name, Name>,
+    /// The symbol that is the module's only value: whoever imports the module gets it in its place.
+    pub exported_value: Option<Name>,
+    /// Expressions for whose values the code says a type, each with it; in the order of the expressions.
+    pub casts: Vec<(ExprId, ExprId)>,
+    /// Mapping displays that are objects with members of their own, each with its nameless class; in the order of the displays.
+    pub objects: Vec<(ExprId, ClassId)>,
     /// Comments for the analyser.
     pub comments: Vec<Comment>,
     /// What could not be parsed.
@@ -349,12 +375,14 @@ pub struct Module {
 }
 
 impl Module {
-    /// A module with nothing in it but its (empty) body.
-    pub fn empty(name: Name) -> Self {
+    /// A module with nothing in it, not even its body.
+    pub fn empty(name: Name, language: &'static Language) -> Self {
         Self {
+            language,
             name,
             is_package: false,
             own_loop: false,
+            is_type_checked: false,
             signatures_only: false,
             exprs: Vec::new(),
             spans: Vec::new(),
@@ -370,6 +398,10 @@ impl Module {
             imports: Vec::new(),
             star_imports: Vec::new(),
             exports: None,
+            renamed_exports: FxHashMap::default(),
+            exported_value: None,
+            casts: Vec::new(),
+            objects: Vec::new(),
             comments: Vec::new(),
             problems: Vec::new(),
         }
@@ -407,6 +439,19 @@ impl Module {
         &self.args[start as usize..(start + len) as usize]
     }
 
+    /// What a call is given by name in mapping displays, where the language passes options so.
+    pub fn options(&self, call: CallId) -> impl Iterator<Item = (Name, ExprId)> + '_ {
+        let given = self.args(call).iter().filter(|_| self.language.has_option_objects);
+        let entries = given.flat_map(|arg| match self.expr(arg.value) {
+            Expr::Map(list) => self.list(list).chunks_exact(2),
+            _ => [].chunks_exact(2),
+        });
+        entries.filter_map(|entry| match self.expr(entry[0]) {
+            Expr::Literal(crate::Literal::Str(name)) => Some((name, entry[1])),
+            _ => None,
+        })
+    }
+
     /// The function.
     pub fn function(&self, id: FunctionId) -> &Function {
         &self.functions[id.index()]
@@ -424,6 +469,18 @@ impl Module {
                 format!("{}.<locals>.{}", self.qualified(parent), function.name)
             }
         }
+    }
+
+    /// The type that the code says for the value of an expression.
+    pub fn cast(&self, expr: ExprId) -> Option<ExprId> {
+        let at = self.casts.binary_search_by_key(&expr, |(expr, _)| *expr).ok()?;
+        Some(self.casts[at].1)
+    }
+
+    /// The nameless class of a mapping display that is an object with members of its own.
+    pub fn object_class(&self, display: ExprId) -> Option<ClassId> {
+        let at = self.objects.binary_search_by_key(&display, |(display, _)| *display).ok()?;
+        Some(self.objects[at].1)
     }
 
     /// The class.

@@ -21,12 +21,17 @@ enum Generic {
     AsyncIterator,
     Iterator,
     Callable,
+    /// The first argument is what a call gives.
+    Function,
     Annotated,
     /// A value of no further interest.
     Plain,
 }
 
 fn generic(path: &str) -> Option<Generic> {
+    if let Some(name) = path.strip_prefix("globalThis.") {
+        return generic_of_ecmascript(name);
+    }
     let module_of_types = ["typing.", "typing_extensions.", "collections.abc.", "collections.", "builtins.", "types."];
     let prefix = module_of_types.into_iter().find(|prefix| path.starts_with(prefix))?;
     Some(match &path[prefix.len()..] {
@@ -52,6 +57,21 @@ fn generic(path: &str) -> Option<Generic> {
     })
 }
 
+/// What the types say that JavaScript's own library declares.
+fn generic_of_ecmascript(name: &str) -> Option<Generic> {
+    Some(match name {
+        "Promise" | "PromiseLike" | "Thenable" => Generic::Awaitable(0),
+        "Array" | "ReadonlyArray" | "Set" | "ReadonlySet" | "WeakSet" | "ArrayLike" | "Iterable" => Generic::Collection,
+        "Map" | "ReadonlyMap" | "WeakMap" | "Record" => Generic::Mapping,
+        "[]" => Generic::Tuple,
+        "AsyncIterable" | "AsyncIterator" | "AsyncGenerator" | "AsyncIterableIterator" => Generic::AsyncIterator,
+        "Iterator" | "Generator" | "IterableIterator" => Generic::Iterator,
+        "Partial" | "Required" | "Readonly" | "NonNullable" | "Omit" | "Pick" => Generic::Transparent,
+        "=>" => Generic::Function,
+        _ => return None,
+    })
+}
+
 impl Evaluator<'_> {
     /// The type that an annotation declares, seen from this body.
     pub fn annotation(&self, function: FunctionId, expr: ExprId) -> Type {
@@ -71,6 +91,7 @@ impl Evaluator<'_> {
                 let base = self.eval(function, base);
                 self.generic_annotation(function, base, arguments)
             }
+            Expr::Map(_) => self.eval(function, expr),
             _ => {
                 let named = self.eval(function, expr);
                 self.instance_of(named)
@@ -116,6 +137,7 @@ impl Evaluator<'_> {
                 Some(Generic::AsyncIterator) => Type::AsyncGenerator(argument(0).interned()),
                 Some(Generic::Iterator) => Type::Generator(argument(0).interned()),
                 Some(Generic::Callable) => Type::Callable(argument(1).interned()),
+                Some(Generic::Function) => Type::Callable(argument(0).interned()),
                 Some(Generic::Plain) => Type::Plain,
                 None => Type::ExternalInstance(path, Type::list(&all())),
             },
@@ -161,11 +183,11 @@ fn external_annotation(path: Name) -> Type {
     let text = path.as_str();
     match text {
         "typing.Any" | "typing_extensions.Any" | "builtins.object" | "typing.Hashable" => Type::Unknown(Why::Anything),
-        "typing.Self" | "typing_extensions.Self" => {
+        "typing.Self" | "typing_extensions.Self" | "globalThis.this" => {
             Type::Parameter(Name::new("Self"), Type::Unknown(Why::Anything).interned())
         }
         "builtins.str" | "builtins.int" | "builtins.float" | "builtins.bool" | "builtins.bytes"
-        | "builtins.bytearray" | "builtins.complex" | "typing.Text" => Type::Plain,
+        | "builtins.bytearray" | "builtins.complex" | "typing.Text" | "globalThis.string" => Type::Plain,
         "typing.NoReturn" | "typing.Never" => Type::None,
         _ => match generic(text) {
             Some(Generic::Collection | Generic::Tuple) => Type::Collection(Type::Unknown(Why::Anything).interned()),
@@ -173,7 +195,7 @@ fn external_annotation(path: Name) -> Type {
             Some(Generic::Awaitable(_)) => Type::Coroutine(Type::Unknown(Why::Anything).interned()),
             Some(Generic::AsyncIterator) => Type::AsyncGenerator(Type::Unknown(Why::Anything).interned()),
             Some(Generic::Iterator) => Type::Generator(Type::Unknown(Why::Anything).interned()),
-            Some(Generic::Callable) => Type::Callable(Type::Unknown(Why::Anything).interned()),
+            Some(Generic::Callable | Generic::Function) => Type::Callable(Type::Unknown(Why::Anything).interned()),
             Some(Generic::Plain) => Type::Plain,
             Some(_) => Type::Unknown(Why::Anything),
             None => Type::ExternalInstance(path, Types::EMPTY),

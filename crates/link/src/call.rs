@@ -27,7 +27,11 @@ impl Evaluator<'_> {
     /// The named argument of a call.
     pub fn named_argument(&self, call: ExprId, name: &str) -> Option<ExprId> {
         let mut args = self.args(call).iter();
-        args.find(|arg| matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name)).map(|arg| arg.value)
+        let named = args.find(|arg| matches!(arg.kind, ArgKind::Named(given) if given.as_str() == name));
+        named.map(|arg| arg.value).or_else(|| {
+            let Expr::Call(_, args) = self.module.expr(call) else { return None };
+            self.module.options(args).find(|(given, _)| given.as_str() == name).map(|(_, value)| value)
+        })
     }
 
     /// What calling `callee` in this call expression gives.
@@ -192,6 +196,9 @@ impl Evaluator<'_> {
             // A declaration without a body: what implements it may be a generator or give one.
             (true, false) if body.stub != racewalk_ir::Stub::No && matches!(returns, Type::AsyncGenerator(_)) => {
                 Type::DYNAMIC
+            }
+            (true, false) if self.linked.modules[function.file.index()].language.awaits_anything => {
+                Type::Coroutine(self.awaited(returns).interned())
             }
             (true, false) => Type::Coroutine(returns.interned()),
             (false, true) => match returns {

@@ -3,7 +3,7 @@
 use crate::types::{FileId, FunctionRef, Type};
 use crate::{Evaluator, Program};
 use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Name};
-use racewalk_models::{Entry, Position, Serves};
+use racewalk_models::{Entry, Position, Runs, Serves};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -38,6 +38,7 @@ fn in_file(program: &Program, file: FileId) -> Vec<(FunctionRef, EntryPoint)> {
         found.extend(decorated(program, &evaluator, function).map(|entry| (function, entry)));
         found.extend(hook(program, function).map(|entry| (function, entry)));
         registered(program, &evaluator, function, &mut found);
+        routed(program, &evaluator, function, &mut found);
         injected(program, &evaluator, function, &mut found);
     }
     found
@@ -122,13 +123,72 @@ fn registered(
                     | Type::MadeAsync(target)
                     | Type::MadeSync(target) = handler
                     {
-                        let label = program.qualified(*target);
+                        let label = route_label(evaluator, site.call, entry);
+                        let label = label.unwrap_or_else(|| program.qualified(*target));
                         found.push((*target, EntryPoint { entry: entry.clone(), label }));
                     }
                 }
             }
         }
     }
+}
+
+/// `GET /users` for what is given to `app.get("/users", …)`.
+fn route_label(evaluator: &Evaluator<'_>, call: ExprId, entry: &Entry) -> Option<String> {
+    let Expr::Call(callee, _) = evaluator.module.expr(call) else { return None };
+    let Expr::Attr(_, method) = evaluator.module.expr(callee) else { return None };
+    let first = evaluator.args(call).first()?;
+    let Expr::Literal(Literal::Str(path)) = evaluator.module.expr(first.value) else { return None };
+    let is_route = evaluator.module.language.route_methods.contains(&method.as_str());
+    (is_route && entry.serves == Serves::Request).then(|| format!("{} {path}", method.as_str().to_uppercase()))
+}
+
+/// `app.get("/users/:id", check, handler)`, `socket.on("order", handler)`: by their shapes, whatever `app` and `socket` are.
+fn routed(
+    program: &Program,
+    evaluator: &Evaluator<'_>,
+    function: FunctionRef,
+    found: &mut Vec<(FunctionRef, EntryPoint)>,
+) {
+    let methods = evaluator.module.language.route_methods;
+    for site in program.sites(function).iter().filter(|site| site.callee.is_unknown() || is_unmodelled(program, site)) {
+        let Expr::Call(callee, _) = evaluator.module.expr(site.call) else { continue };
+        let Expr::Attr(base, method) = evaluator.module.expr(callee) else { continue };
+        let Some((first, handlers)) = evaluator.args(site.call).split_first() else { continue };
+        let Expr::Literal(Literal::Str(path)) = evaluator.module.expr(first.value) else { continue };
+        let is_route = methods.contains(&method.as_str()) && path.as_str().starts_with('/');
+        let is_event = !methods.is_empty() && method.as_str() == "on" && is_connection(evaluator, base);
+        let (serves, label) = match (is_route, is_event) {
+            (true, _) => (Serves::Request, format!("{} {path}", method.as_str().to_uppercase())),
+            (_, true) => (Serves::Event, format!("event {path}")),
+            _ => continue,
+        };
+        for handler in handlers {
+            if let Type::Function(target) | Type::Method(target, _) = evaluator.eval(function.id, handler.value) {
+                let entry = Entry {
+                    serves,
+                    plain: Runs::Loop,
+                    asynchronous: Runs::Loop,
+                    handlers: Vec::new(),
+                    one_at_a_time: false,
+                    overlaps_by: None,
+                };
+                found.push((target, EntryPoint { entry, label: label.clone() }));
+            }
+        }
+    }
+}
+
+/// By its name, somebody at the other end sends what its listeners are called for.
+fn is_connection(evaluator: &Evaluator<'_>, value: ExprId) -> bool {
+    let (Expr::Name(name, _) | Expr::Attr(_, name)) = evaluator.module.expr(value) else { return false };
+    let name = name.as_str().to_ascii_lowercase();
+    matches!(name.as_str(), "io" | "ws" | "wss") || name.ends_with("socket")
+}
+
+/// It is called by its path, and no model says what it does.
+fn is_unmodelled(program: &Program, site: &crate::Site) -> bool {
+    matches!(site.callee, Type::External(_)) && program.model_at(site).is_none()
 }
 
 /// `Annotated[T, Depends(f)]`: the dependency is named in a parameter's declared type.

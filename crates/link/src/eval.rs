@@ -7,11 +7,11 @@
 use crate::imports::{Imported, exported};
 use crate::known::Known;
 use crate::slots::Slot;
-use crate::types::{ClassRef, FileId, FunctionRef, Type, Why};
+use crate::types::{ClassRef, FileId, FunctionRef, Type, Types, Why};
 use crate::{Linked, intrinsics};
 use racewalk_ir::{
-    BindingId, BindingKind, CallId, CompKind, Defs, Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Module,
-    Name, ParamKind, SymbolId,
+    BindingId, BindingKind, Bound, CallId, CompKind, Defs, Expr, ExprId, FunctionId, FunctionKind, ListId, Literal,
+    Module, Name, ParamKind, SymbolId,
 };
 use std::cell::{Cell, RefCell};
 
@@ -108,6 +108,13 @@ impl<'p> Evaluator<'p> {
     }
 
     fn eval_here(&self, function: FunctionId, expr: ExprId) -> Type {
+        if !self.module.casts.is_empty()
+            && let Some(declared) = self.module.cast(expr)
+            && let known = self.annotation(function, declared)
+            && !known.is_unknown()
+        {
+            return known;
+        }
         match self.module.expr(expr) {
             Expr::Name(name, defs) => self.name(function, name, defs),
             Expr::Attr(base, name) => {
@@ -132,7 +139,10 @@ impl<'p> Evaluator<'p> {
                 Type::Tuple(Type::list(&elements))
             }
             Expr::List(list) | Expr::Set(list) => Type::Collection(self.elements(function, list).interned()),
-            Expr::Map(list) => self.mapping(function, list),
+            Expr::Map(list) => match self.module.object_class(expr) {
+                Some(id) => Type::Instance(ClassRef { file: self.file, id }, Types::EMPTY),
+                None => self.mapping(function, list),
+            },
             Expr::Comp(kind, element) => {
                 let element = self.eval(function, element).interned();
                 match kind {
@@ -272,8 +282,15 @@ impl<'p> Evaluator<'p> {
     }
 
     fn global(&self, name: Name) -> Type {
+        let builtin = || {
+            let of_class = self.type_parameter_of_class(name);
+            of_class.unwrap_or_else(|| intrinsics::builtin(self.module.language, name))
+        };
+        if self.linked.names.imports_by_path(self.file) {
+            return builtin();
+        }
         match self.linked.names.member_of(&self.linked.modules, self.file, name, 8) {
-            Imported::Missing => self.type_parameter_of_class(name).unwrap_or_else(|| intrinsics::builtin(name)),
+            Imported::Missing => builtin(),
             found => self.imported(found),
         }
     }
@@ -290,7 +307,7 @@ impl<'p> Evaluator<'p> {
     /// The value of what an import names.
     pub(crate) fn imported(&self, target: Imported) -> Type {
         match target {
-            Imported::Module(file) => Type::Module(file),
+            Imported::Module(file) => self.module_value(file),
             Imported::Symbol(file, symbol) if file == self.file => self.module_symbol(symbol),
             Imported::Symbol(file, symbol) => match self.defined(file, symbol) {
                 Some(definition) => definition,
@@ -298,6 +315,35 @@ impl<'p> Evaluator<'p> {
             },
             Imported::External(path) => self.external(path),
             Imported::Missing => Type::Unknown(Why::Unbound),
+        }
+    }
+
+    /// What a module is to those who import it: itself, or the one value that it exports.
+    fn module_value(&self, file: FileId) -> Type {
+        let module = &self.linked.modules[file.index()];
+        let symbol = module.exported_value.and_then(|name| module.function(FunctionId(0)).symbol(name));
+        match symbol {
+            Some(symbol) => self.imported(Imported::Symbol(file, symbol)),
+            None => Type::Module(file),
+        }
+    }
+
+    /// What a module of the program gives under a name that it does not export: a member of its only value, or that itself where
+    /// what has no name is asked for.
+    fn member_of_value(&self, file: FileId, name: Name) -> Type {
+        match self.module_value(file) {
+            Type::Module(_) if name.as_str() != "default" => Type::Unknown(Why::Unbound),
+            value if name.as_str() == "default" => value,
+            value => self.member(value, name),
+        }
+    }
+
+    /// What `name` of the module that this file calls `module` stands for.
+    fn imported_member(&self, module: Name, name: Name) -> Type {
+        let found = self.linked.names.member(&self.linked.modules, self.file, module, name);
+        match (found, self.linked.names.imported_file(module, self.file)) {
+            (Imported::Missing, Some(file)) => self.member_of_value(file, name),
+            (found, _) => self.imported(found),
         }
     }
 
@@ -413,9 +459,7 @@ impl<'p> Evaluator<'p> {
         let within = binding.within;
         match binding.kind {
             BindingKind::Import(path) => self.imported(self.linked.names.module(path, self.file)),
-            BindingKind::ImportMember(module, name) => {
-                self.imported(self.linked.names.member(&self.linked.modules, self.file, module, name))
-            }
+            BindingKind::ImportMember(module, name) => self.imported_member(module, name),
             BindingKind::Function(id) => self.function_value(id),
             BindingKind::Class(id) => Type::Class(ClassRef { file: self.file, id }),
             BindingKind::Param(position) => self.param(within, position as usize),
@@ -559,6 +603,11 @@ impl<'p> Evaluator<'p> {
     pub(crate) fn method_kind(&self, function: FunctionRef) -> MethodKind {
         let module = &self.linked.modules[function.file.index()];
         let body = module.function(function.id);
+        match body.bound {
+            Bound::Usual => {}
+            Bound::ToClass => return MethodKind::Class,
+            Bound::OnRead => return MethodKind::Property,
+        }
         for decorator in &body.decorators {
             if let Some(kind) = intrinsics::method_kind(module, *decorator) {
                 return kind;

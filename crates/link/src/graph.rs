@@ -62,6 +62,9 @@ fn property_names(linked: &Linked) -> FxHashSet<Name> {
     });
     let is_property = |(module, function): &(&racewalk_ir::Module, &racewalk_ir::Function)| {
         let kind = |decorator: &ExprId| crate::intrinsics::method_kind(module, *decorator);
+        if function.bound == racewalk_ir::Bound::OnRead {
+            return true;
+        }
         function.decorators.iter().any(|decorator| kind(decorator) == Some(crate::eval::MethodKind::Property))
     };
     methods.filter(is_property).map(|(_, function)| function.name).collect()
@@ -150,7 +153,9 @@ impl Builder<'_, '_> {
         let module = self.evaluator.module;
         let role = module.role(call);
         let is_awaited = matches!(role, Role::Awaited | Role::EnteredAsync | Role::IteratedAsync);
-        let may_be_awaitable = is_awaited && {
+        // A plain function may hand out the promise that another one has given it.
+        let tells_colour = !module.language.starts_at_call;
+        let may_be_awaitable = is_awaited && tells_colour && {
             let is_async = self.edges[first..].iter().any(|edge| self.is_async(edge.target));
             let given = self.evaluator.result(callee, None);
             is_async || self.evaluator.awaitable(given) != Answer::No
@@ -177,8 +182,8 @@ impl Builder<'_, '_> {
         let Some(Expr::Call(taker, _)) = module.parent(call).map(|parent| module.expr(parent)) else { return false };
         let takers = self.evaluator.eval(self.function, taker);
         takers.members().iter().any(|taker| match taker {
-            Type::External(path) => path.first_segment() == "builtins",
-            Type::ExternalMethod(class, ..) => class.first_segment() == "builtins",
+            Type::External(path) => path.first_segment() == module.language.builtins,
+            Type::ExternalMethod(class, ..) => class.first_segment() == module.language.builtins,
             _ => false,
         })
     }
@@ -193,7 +198,8 @@ impl Builder<'_, '_> {
             Type::MadeAsync(target) if self.is_async(target) => self.edge(target, site, how, false),
             Type::Method(target, receiver) => self.method(target, receiver.get(), site, how),
             Type::Class(class) => {
-                for name in ["__init__", "__post_init__", "__new__"] {
+                let language = self.evaluator.linked.modules[class.file.index()].language;
+                for name in language.constructors {
                     if let Some(target) = self.own_or_inherited(class, Name::new(name)) {
                         self.edge(target, site, how, false);
                     }
@@ -280,7 +286,7 @@ impl Builder<'_, '_> {
         }
         for position in &model.callbacks {
             // What is handed to a loop, this thread's or another's, runs when that loop gets to it.
-            let is_later = model.loop_thread_only || model.spawns == Some(Spawns::OtherLoop);
+            let is_later = model.calls_later || model.loop_thread_only || model.spawns == Some(Spawns::OtherLoop);
             self.argument(call, position, if is_later { How::Later } else { How::Callback });
         }
         for position in &model.async_callbacks {

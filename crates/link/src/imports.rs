@@ -1,5 +1,6 @@
 //! Where imported names come from: static, without types.
 
+use crate::Settings;
 use crate::types::FileId;
 use racewalk_ir::{BindingId, BindingKind, Defs, FunctionId, Module, Name, SymbolId};
 use racewalk_models::Models;
@@ -47,6 +48,8 @@ pub(crate) struct ModuleNames {
     /// From a package and the last segment of a name beneath it to that name.
     beneath: FxHashMap<(Name, Name), Name>,
     own: Vec<(Name, u32)>,
+    /// For each file that imports by path: what its imports mean.
+    by_path: Vec<Option<FxHashMap<Name, FileId>>>,
     /// Installed packages without a file of their own.
     namespaces: FxHashSet<Name>,
     /// Paths in installed packages that a model names: it has the first word about them.
@@ -70,13 +73,17 @@ pub(crate) enum Imported {
 
 impl ModuleNames {
     /// All names of all files.
-    pub fn new(modules: &[Module], further: &[FileNames], models: &Models) -> Self {
+    pub fn new(modules: &[Module], settings: &Settings, models: &Models) -> Self {
+        let by_path: Vec<_> = (0..modules.len()).map(|index| settings.imports.get(index).cloned().flatten()).collect();
         let mut files: FxHashMap<Name, Vec<Candidate>> = FxHashMap::default();
         let mut own = Vec::with_capacity(modules.len());
         let none = FileNames::default();
         for (index, module) in modules.iter().enumerate() {
-            let FileNames { names, project } = further.get(index).unwrap_or(&none);
+            let FileNames { names, project } = settings.names.get(index).unwrap_or(&none);
             own.push((module.name, *project));
+            if by_path[index].is_some() {
+                continue;
+            }
             let file = FileId(index as u32);
             let reach = if module.signatures_only { Reach::Installed } else { Reach::Anywhere };
             let first = Candidate { file, reach, project: *project, beneath: None };
@@ -105,11 +112,14 @@ impl ModuleNames {
         let namespaces = packages.map(Name::new).filter(|package| !files.contains_key(package)).collect();
         let roots: FxHashSet<&str> = installed.map(|module| module.name.first_segment()).collect();
         let modelled = models.paths().filter(|path| roots.contains(path.first_segment())).collect();
-        Self { files, beneath, own, namespaces, modelled, followed: modules.iter().map(unasked).collect() }
+        Self { files, beneath, own, by_path, namespaces, modelled, followed: modules.iter().map(unasked).collect() }
     }
 
     /// The file that `from` means by this path.
     pub fn file(&self, path: Name, from: FileId) -> Option<FileId> {
+        if let Some(imports) = &self.by_path[from.index()] {
+            return imports.get(&path).copied();
+        }
         let candidates = self.files.get(&path)?;
         let (name, project) = self.own[from.index()];
         let fits = |candidate: &&Candidate| match (candidate.reach, candidate.beneath) {
@@ -122,6 +132,16 @@ impl ModuleNames {
         };
         let rank = |candidate: &&Candidate| (candidate.project != project, candidate.reach as u8);
         candidates.iter().filter(fits).min_by_key(rank).map(|candidate| candidate.file)
+    }
+
+    /// The file imports by path, and its names are its own and the language's.
+    pub fn imports_by_path(&self, file: FileId) -> bool {
+        self.by_path[file.index()].is_some()
+    }
+
+    /// The file that a path means in a file that imports by path.
+    pub fn imported_file(&self, path: Name, from: FileId) -> Option<FileId> {
+        self.by_path[from.index()].as_ref()?.get(&path).copied()
     }
 
     /// A module of an installed package without a file of its own, by the package and by the module's path.
@@ -140,6 +160,16 @@ impl ModuleNames {
         match self.file(module, from) {
             Some(file) if file == from => self.member_of_self(modules, file, member, LONGEST_CHAIN),
             Some(file) => self.member_of(modules, file, member, LONGEST_CHAIN),
+            None => self.outside(module, member, from),
+        }
+    }
+
+    /// What a member of a module is that has no file of its own.
+    fn outside(&self, module: Name, member: Name, from: FileId) -> Imported {
+        match &self.by_path[from.index()] {
+            // What a module outside gives without a name is what it is.
+            Some(_) if member.as_str() == "default" => Imported::External(module),
+            Some(_) => Imported::External(module.join(member)),
             // A namespace package has no file of its own; its modules have.
             None => self.module(module.join(member), from),
         }
@@ -158,6 +188,7 @@ impl ModuleNames {
         if let Some(path) = self.modelled_path(modules, file, member) {
             return Imported::External(path);
         }
+        let member = exported_as(&modules[file.index()], member);
         match modules[file.index()].function(FunctionId(0)).symbol(member) {
             Some(symbol) => *self.followed[file.index()][symbol.index()]
                 .get_or_init(|| self.follow(modules, file, symbol, LONGEST_CHAIN)),
@@ -198,7 +229,8 @@ impl ModuleNames {
         }
         let module = &modules[file.index()];
         let body = module.function(FunctionId(0));
-        if let Some(symbol) = body.symbol(member) {
+        let symbol = exported_as(module, member);
+        if let Some(symbol) = body.symbol(symbol) {
             return self.follow(modules, file, symbol, depth);
         }
         let submodule = self.beneath.get(&(module.name, member)).and_then(|path| self.file(*path, file));
@@ -237,7 +269,7 @@ impl ModuleNames {
             BindingKind::ImportMember(module, name) => Some(match self.file(module, from) {
                 Some(file) if file == from => self.member_of_self(modules, file, name, depth - 1),
                 Some(file) => self.search(modules, file, name, depth - 1),
-                None => self.module(module.join(name), from),
+                None => self.outside(module, name, from),
             }),
             _ => None,
         }
@@ -276,9 +308,14 @@ fn is_deleted(module: &Module, binding: BindingId) -> bool {
     matches!(module.bindings[binding.index()].kind, BindingKind::Deleted)
 }
 
+/// The symbol that a module exports under a name.
+fn exported_as(module: &Module, member: Name) -> Name {
+    module.renamed_exports.get(&member).copied().unwrap_or(member)
+}
+
 fn is_public(module: &Module, name: Name) -> bool {
     match &module.exports {
         Some(exports) => exports.contains(&name),
-        None => !name.as_str().starts_with('_'),
+        None => !module.language.underscore_hides || !name.as_str().starts_with('_'),
     }
 }

@@ -3,13 +3,13 @@
 
 use crate::eval::{Evaluator, MethodKind};
 use crate::types::{ClassRef, Type, Types, Why};
-use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, ListId, Literal, Module, Name};
+use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Language, ListId, Literal, Module, Name};
 
 /// A name that is bound nowhere in the program.
-pub(crate) fn builtin(name: Name) -> Type {
+pub(crate) fn builtin(language: &Language, name: Name) -> Type {
     match name.as_str() {
         "True" | "False" | "__name__" | "__file__" | "__doc__" => Type::Plain,
-        _ => Type::External(Name::new("builtins").join(name)),
+        _ => Type::External(Name::new(language.builtins).join(name)),
     }
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn method_kind(module: &Module, decorator: ExprId) -> Option<MethodKi
 pub(crate) fn call(evaluator: &Evaluator<'_>, function: FunctionId, path: Name, expr: ExprId) -> Option<Type> {
     let argument = |at: usize| evaluator.argument(function, expr, at);
     Some(match path.as_str() {
-        "builtins.super" => super_of(evaluator, function)?,
+        "builtins.super" | "globalThis.super" => super_of(evaluator, function)?,
         "builtins.getattr" => attribute_by_name(evaluator, function, expr)?,
         "builtins.type" if evaluator.args(expr).len() == 1 => match argument(0) {
             Type::Instance(class, _) => Type::Class(class),

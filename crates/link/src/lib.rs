@@ -99,11 +99,14 @@ pub struct Settings {
     pub language_version: Option<(u8, u8)>,
     /// For each module: further names under which it may be imported.
     pub names: Vec<FileNames>,
+    /// For each module of a language that imports by path: the files that its imports mean, by the imported path. Such a module
+    /// is imported in no other way.
+    pub imports: Vec<Option<FxHashMap<Name, FileId>>>,
 }
 
 /// Links modules into a program. `reported[i]` tells whether findings in module `i` are wanted; others are context.
 pub fn link(modules: Vec<Module>, reported: Vec<bool>, models: Models, settings: Settings) -> Program {
-    let names = ModuleNames::new(&modules, &settings.names, &models);
+    let names = ModuleNames::new(&modules, &settings, &models);
     let open = |(file, module)| FileSlots::open(FileId(file as u32), module);
     let slots = modules.par_iter().enumerate().map(open).collect();
     let known = vec![Known::default(); modules.len()];
@@ -340,6 +343,7 @@ fn path_text(module: &Module, expr: ExprId) -> String {
         Expr::Call(callee, _) => format!("{}()", path_text(module, callee)),
         Expr::Await(value) => format!("(await {})", path_text(module, value)),
         Expr::Subscript(base, _) => format!("{}[…]", path_text(module, base)),
+        Expr::Lambda(_) if module.language.has_one_thread => "function".to_owned(),
         _ => "…".to_owned(),
     }
 }

@@ -6,11 +6,6 @@ use crate::types::{Answer, ClassRef, FunctionRef, Type, Types, Why};
 use racewalk_ir::{ExprId, FunctionId, Name};
 use racewalk_models::TypeSpec;
 
-/// The paths whose methods stand for those of the built-in containers.
-const LIST: &str = "builtins.list";
-const SET: &str = "builtins.set";
-const DICT: &str = "builtins.dict";
-
 impl Evaluator<'_> {
     /// The value of `base.name`.
     pub fn member(&self, base: Type, name: Name) -> Type {
@@ -33,10 +28,19 @@ impl Evaluator<'_> {
             Type::ExternalInstance(path, _) => self.external_member(path, base, name),
             Type::Parameter(_, bound) => self.member(bound.get(), name),
             Type::Collection(_) | Type::Tuple(_) => {
-                let list = self.external_member(Name::new(LIST), base, name);
-                if list.is_unknown() { self.external_member(Name::new(SET), base, name) } else { list }
+                let language = self.module.language;
+                let list = self.external_member(Name::new(language.list_class), base, name);
+                if list.is_unknown() { self.external_member(Name::new(language.set_class), base, name) } else { list }
             }
-            Type::Mapping(_) => self.external_member(Name::new(DICT), base, name),
+            Type::Mapping(_) => self.external_member(Name::new(self.module.language.mapping_class), base, name),
+            Type::Coroutine(_) => match self.module.language.awaitable_class {
+                Some(class) => self.external_member(Name::new(class), base, name),
+                None => Type::DYNAMIC,
+            },
+            Type::Function(_) | Type::Method(..) => function_member(base, name),
+            Type::Unknown(_) if self.module.language.telling_methods.contains(&name.as_str()) => {
+                self.external_member(Name::new(self.module.language.list_class), base, name)
+            }
             Type::Unknown(why) => Type::Unknown(why),
             _ => Type::DYNAMIC,
         }
@@ -201,7 +205,7 @@ impl Evaluator<'_> {
                     (false, None) => Answer::Unknown(Why::Library),
                 }
             }
-            Type::Instance(class, _) => match self.member(value, Name::new("__await__")) {
+            Type::Instance(class, _) => match self.member(value, Name::new(self.module.language.await_method)) {
                 Type::Unknown(Why::Member) => self.instance_is_no_awaitable(class),
                 Type::Unknown(why) => Answer::Unknown(why),
                 _ => Answer::Yes,
@@ -252,18 +256,22 @@ impl Evaluator<'_> {
             Type::ExternalInstance(path, _) => {
                 match self.linked.models.inherited(path, |class| class.awaits_to.as_ref()) {
                     Some(spec) => self.type_of_spec(spec, value, None),
+                    None if self.module.language.awaits_anything && self.linked.models.class(path).is_some() => value,
                     None => Type::Unknown(Why::Library),
                 }
             }
             Type::Instance(class, _) if self.awaitable_base(class).is_some() => Type::DYNAMIC,
             Type::Instance(..) => {
-                let awaiter = self.member(value, Name::new("__await__"));
+                let awaiter = self.member(value, Name::new(self.module.language.await_method));
                 match self.result(awaiter, None) {
+                    Type::Unknown(Why::Member) if self.module.language.awaits_anything => value,
+                    _ if self.module.language.awaits_anything => Type::DYNAMIC,
                     Type::Generator(_) => Type::DYNAMIC,
                     other => other,
                 }
             }
             Type::Unknown(why) => Type::Unknown(why),
+            _ if self.module.language.awaits_anything => value,
             _ => Type::DYNAMIC,
         }
     }
@@ -362,6 +370,7 @@ impl Evaluator<'_> {
             TypeSpec::CalledArgument(at) => self.result(argument(*at), None),
             TypeSpec::AwaitedCallOfArgument(at) => self.awaited(self.result(argument(*at), None)),
             TypeSpec::ElementOfArgument(at) => self.element(argument(*at)),
+            TypeSpec::AwaitedElementOfArgument(at) => self.awaited(self.element(argument(*at))),
             TypeSpec::Path(path, arguments) => {
                 let arguments: Vec<Type> = arguments.iter().map(inner).collect();
                 Type::ExternalInstance(self.linked.models.canonical(*path), Type::list(&arguments))
@@ -379,6 +388,15 @@ impl Evaluator<'_> {
             TypeSpec::Plain => Type::Plain,
             TypeSpec::Unknown => Type::Unknown(Why::Library),
         }
+    }
+}
+
+/// Members of functions themselves: to bind one gives it again, and what calls one runs it.
+fn function_member(function: Type, name: Name) -> Type {
+    match name.as_str() {
+        "bind" => Type::Callable(function.interned()),
+        "call" | "apply" => function,
+        _ => Type::DYNAMIC,
     }
 }
 

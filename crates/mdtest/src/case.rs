@@ -68,10 +68,12 @@ impl Case {
 
     fn take_block(&mut self, block: &Block<'_>, before: &str) {
         let is_toml = block.info == "toml";
+        let is_json =
+            named(before).is_some_and(|path| path.ends_with("package.json") || path.ends_with("tsconfig.json"));
         if is_toml && named(before).is_none() {
             self.config.clone_from(&block.text);
-        } else if is_toml || block.is_python() {
-            let path = named(before).unwrap_or("main.py").to_owned();
+        } else if let Some(ending) = block.ending().or(is_toml.then_some("toml")).or(is_json.then_some("json")) {
+            let path = named(before).map_or_else(|| format!("main.{ending}"), str::to_owned);
             let mut file = File { path, fence_line: block.fence_line, lines: Vec::new(), expected: Vec::new() };
             for (index, line) in block.text.lines().enumerate() {
                 match expectation::split(line) {

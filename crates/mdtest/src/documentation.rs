@@ -14,7 +14,11 @@ pub fn documentation_failures() -> Vec<String> {
 fn rule_failures(rule: &Rule) -> Vec<String> {
     let documentation = rule.documentation();
     let blocks = markdown::blocks(&documentation);
-    blocks.iter().filter(|block| block.is_python()).filter_map(|block| block_failure(rule, block).err()).collect()
+    blocks
+        .iter()
+        .filter(|block| block.ending().is_some())
+        .filter_map(|block| block_failure(rule, block).err())
+        .collect()
 }
 
 fn block_failure(rule: &Rule, block: &Block<'_>) -> Result<(), String> {
@@ -24,7 +28,8 @@ fn block_failure(rule: &Rule, block: &Block<'_>) -> Result<(), String> {
         _ => return Ok(()),
     };
     let place = format!("{}, line {} of its documentation", rule.name, block.fence_line);
-    let shown = shows(rule, &block.text).map_err(|error| format!("{place}: {error}"))?;
+    let shown =
+        shows(rule, block.ending().unwrap_or_default(), &block.text).map_err(|error| format!("{place}: {error}"))?;
     match (wanted, shown) {
         (true, false) => Err(format!("{place}: the bad example does not show the defect\n{}", block.text)),
         (false, true) => Err(format!("{place}: the good example shows the defect\n{}", block.text)),
@@ -32,10 +37,10 @@ fn block_failure(rule: &Rule, block: &Block<'_>) -> Result<(), String> {
     }
 }
 
-fn shows(rule: &Rule, code: &str) -> Result<bool, String> {
+fn shows(rule: &Rule, ending: &str, code: &str) -> Result<bool, String> {
     let sandbox = Sandbox::new().map_err(|error| error.to_string())?;
     sandbox.write("racewalk.toml", "")?;
-    sandbox.write("example.py", code)?;
+    sandbox.write(&format!("example.{ending}"), code)?;
     let report = sandbox.check(true)?;
     if let Some(skipped) = report.summary.skipped.first() {
         return Err(format!("the example cannot be read: line {}: {}", skipped.line, skipped.reason));

@@ -2,7 +2,8 @@
 
 use racewalk_engine::report::Finding;
 
-const MARK: &str = "# expect:";
+/// Behind a comment sign, whatever the language's is.
+const MARKS: [&str; 2] = ["# expect:", "// expect:"];
 
 /// A finding that must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,18 +17,23 @@ pub(crate) struct Expectation {
 
 /// A line's code, and what is expected on it.
 pub(crate) fn split(line: &str) -> Result<(&str, Vec<Expectation>), String> {
-    let Some((code, list)) = line.split_once(MARK) else { return Ok((line, Vec::new())) };
+    let Some((code, _, list)) = marked(line) else { return Ok((line, Vec::new())) };
     let expected = entries(list).into_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     if expected.is_empty() {
-        return Err(format!("nothing stands behind `{MARK}`"));
+        return Err("nothing is expected behind `expect:`".to_owned());
     }
     Ok((code.trim_end(), expected))
 }
 
 /// A line with these expectations instead of its own.
 pub(crate) fn join(line: &str, expected: &[String]) -> String {
-    let code = line.split_once(MARK).map_or(line, |(code, _)| code.trim_end());
-    if expected.is_empty() { code.to_owned() } else { format!("{code}  {MARK} {}", expected.join(", ")) }
+    let (code, mark) = marked(line).map_or((line, MARKS[0]), |(code, mark, _)| (code.trim_end(), mark));
+    if expected.is_empty() { code.to_owned() } else { format!("{code}  {mark} {}", expected.join(", ")) }
+}
+
+/// A line's code, the mark in it, and what stands behind that.
+fn marked(line: &str) -> Option<(&str, &'static str, &str)> {
+    MARKS.iter().find_map(|mark| line.split_once(mark).map(|(code, list)| (code, *mark, list)))
 }
 
 /// Splits at commas outside quotes and parentheses.

@@ -17,9 +17,6 @@ type Builtin = (&'static str, &'static [&'static str], &'static str, &'static st
 
 const BUILTIN: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
-/// The root under which names that need no import live.
-const ALWAYS: &str = "builtins";
-
 /// Names the model of a call, so that it need not be looked up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelId(NonZeroU32);
@@ -46,16 +43,20 @@ struct Bases {
 }
 
 impl Models {
-    /// Loads the compiled-in models of a language whose import roots the program names, then `extra` files (path for
-    /// messages, text), which may override them.
+    /// Loads the compiled-in models of languages (each with the root under which its names live that need no import) whose import
+    /// roots the program names, then `extra` files (path for messages, text), which may override them.
     ///
     /// # Errors
     /// Names the file, the line and what is wrong with it.
-    pub fn load(language: &str, roots: &FxHashSet<Name>, extra: &[(String, String)]) -> Result<Self, String> {
+    pub fn load(
+        languages: &[(&str, &str)],
+        roots: &FxHashSet<Name>,
+        extra: &[(String, String)],
+    ) -> Result<Self, String> {
         let mut models = Self::default();
-        let used = |root: &str| root == ALWAYS || roots.contains(&Name::new(root));
         for (of, file_roots, path, text) in BUILTIN {
-            if *of == language && file_roots.iter().any(|root| used(root)) {
+            let Some((_, always)) = languages.iter().find(|(language, _)| of == language) else { continue };
+            if file_roots.iter().any(|root| root == always || roots.contains(&Name::new(root))) {
                 models.add(builtin(path, text)?);
             }
         }

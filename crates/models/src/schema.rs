@@ -197,6 +197,9 @@ pub struct Call {
     /// Positions (or, for named parameters, names) of callbacks that are called synchronously, their result dropped.
     #[serde(default)]
     pub callbacks: Vec<Position>,
+    /// Its callbacks are called later, on the same thread, when this call is long over.
+    #[serde(default)]
+    pub calls_later: bool,
     /// Positions or names of callbacks that may be async functions: the callee awaits them.
     #[serde(default)]
     pub async_callbacks: Vec<Position>,

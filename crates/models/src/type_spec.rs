@@ -21,6 +21,8 @@ pub enum TypeSpec {
     AwaitedCallOfArgument(usize),
     /// An element of the argument at this position.
     ElementOfArgument(usize),
+    /// What awaiting an element of the argument at this position gives.
+    AwaitedElementOfArgument(usize),
     /// An instance of the class at this path, with type arguments.
     Path(Name, Vec<TypeSpec>),
     /// A coroutine with this result.
@@ -93,6 +95,10 @@ impl<'a> Parser<'a> {
         }
         let spec = match word {
             "await" => {
+                if let Some(rest) = self.rest.strip_prefix("element ") {
+                    self.rest = rest;
+                    return self.of_argument(|at, _| TypeSpec::AwaitedElementOfArgument(at));
+                }
                 return self.of_argument(|at, called| {
                     if called { TypeSpec::AwaitedCallOfArgument(at) } else { TypeSpec::AwaitedArgument(at) }
                 });
@@ -142,7 +148,7 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> &'a str {
         self.rest = self.rest.trim_start();
-        let end = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !(c.is_alphanumeric() || "_.:/@-".contains(c))).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest.trim_start();
         word

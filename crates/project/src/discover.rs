@@ -6,7 +6,7 @@ use crate::disk::Disk;
 use crate::environment::SitePackages;
 use crate::git::Changes;
 use crate::globs::Globs;
-use crate::names::{Layout, ModuleName, is_init, is_project};
+use crate::names::{Layout, ModuleName, is_init, is_project, script_name};
 use crate::paths::{absolute, relative};
 use crate::walk::{Found, walk};
 use racewalk_report::Skipped;
@@ -52,6 +52,8 @@ pub enum Kind {
     Notebook,
     /// Text with code blocks in it.
     Markdown,
+    /// JavaScript or TypeScript, in any of its forms.
+    Script,
 }
 
 /// A file of the program.
@@ -81,6 +83,8 @@ pub struct SourceFile {
 pub struct Project {
     /// Files, sorted by path.
     pub files: Vec<SourceFile>,
+    /// Manifests of JavaScript packages among them, sorted by path.
+    pub manifests: Vec<PathBuf>,
     /// What could not be looked at.
     pub skipped: Vec<Skipped>,
     /// The root of the project around all paths that were asked for.
@@ -114,9 +118,9 @@ pub fn discover(disk: &Disk, options: &Options, vocabulary: &Vocabulary) -> Resu
     } else {
         environment(disk, options, &root)?
     };
-    let (files, skipped) = search.finish(working);
+    let (files, manifests, skipped) = search.finish(working);
     let root = root_of(disk, &common_directory(&paths, working));
-    Ok(Project { files, skipped, root, config, python_version, site_packages })
+    Ok(Project { files, manifests, skipped, root, config, python_version, site_packages })
 }
 
 /// Where answers about these paths are kept, unless another place is named: at the root of the project around them. What
@@ -149,7 +153,8 @@ impl Project {
         let today = |path: &PathBuf| self.file(changes.moved.get(path)?);
         let moved = changes.moved.keys().filter(|path| today(path).is_some_and(|file| file.reported)).cloned();
         let paths = asked.into_iter().chain(moved).filter(|path| disk.exists(path)).collect::<Vec<_>>();
-        let (mut files, skipped) = search(disk, &self.config.exclude, &paths, options.isolated).finish(working);
+        let (mut files, manifests, skipped) =
+            search(disk, &self.config.exclude, &paths, options.isolated).finish(working);
         for file in &mut files {
             if let Some(today) = today(&file.path) {
                 file.rooted.clone_from(&today.rooted);
@@ -157,6 +162,7 @@ impl Project {
         }
         Self {
             files,
+            manifests,
             skipped,
             root: self.root.clone(),
             config: self.config.clone(),
@@ -173,8 +179,14 @@ impl Project {
 }
 
 fn search<'a>(disk: &'a Disk, exclude: &'a Globs, paths: &[PathBuf], isolated: bool) -> Search<'a> {
-    let mut search =
-        Search { disk, exclude, found: FxHashMap::default(), layout: Layout::default(), skipped: Vec::new() };
+    let mut search = Search {
+        disk,
+        exclude,
+        found: FxHashMap::default(),
+        manifests: Vec::new(),
+        layout: Layout::default(),
+        skipped: Vec::new(),
+    };
     for path in paths {
         search.add_path(path);
     }
@@ -235,6 +247,7 @@ struct Search<'a> {
     disk: &'a Disk,
     exclude: &'a Globs,
     found: FxHashMap<PathBuf, Origin>,
+    manifests: Vec<PathBuf>,
     layout: Layout,
     skipped: Vec<(PathBuf, String)>,
 }
@@ -255,7 +268,7 @@ impl Search<'_> {
         } else {
             let found = match other_language(path) {
                 Some(language) => {
-                    let reason = format!("{language} is not analysed yet: name Python files, notebooks or Markdown");
+                    let reason = format!("{language} is not analysed yet");
                     Found { skipped: vec![(path.to_owned(), reason)], ..Found::default() }
                 }
                 None => Found { files: vec![path.to_owned()], ..Found::default() },
@@ -290,22 +303,25 @@ impl Search<'_> {
         if reported {
             self.skipped.extend(found.skipped);
         }
+        self.manifests.extend(found.manifests);
         for file in found.files {
             self.found.entry(file).or_insert_with(|| Origin { reported, top: top.to_owned() });
         }
     }
 
-    fn finish(mut self, working: &Path) -> (Vec<SourceFile>, Vec<Skipped>) {
+    fn finish(mut self, working: &Path) -> (Vec<SourceFile>, Vec<PathBuf>, Vec<Skipped>) {
         let mut found: Vec<(PathBuf, Origin)> = std::mem::take(&mut self.found).into_iter().collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         let mut projects = FxHashMap::default();
         let files =
             found.into_iter().map(|(path, origin)| self.source_file(path, origin, working, &mut projects)).collect();
+        self.manifests.sort();
+        self.manifests.dedup();
         self.skipped.sort();
         self.skipped.dedup();
         let skipped =
             self.skipped.into_iter().map(|(path, reason)| Skipped { path: relative(&path, working), line: 0, reason });
-        (files, skipped.collect())
+        (files, std::mem::take(&mut self.manifests), skipped.collect())
     }
 
     fn source_file(
@@ -317,11 +333,17 @@ impl Search<'_> {
     ) -> SourceFile {
         let project = self.layout.project_of(path.parent().unwrap_or(&path), &origin.top);
         let next = projects.len() as u32;
+        let rooted = relative(&path, &origin.top);
+        let kind = Kind::of(&path);
+        let names = match kind {
+            Kind::Script => vec![script_name(&rooted)],
+            _ => self.layout.names(&path, &origin.top),
+        };
         SourceFile {
             shown: relative(&path, working),
-            rooted: relative(&path, &origin.top),
-            kind: Kind::of(&path),
-            names: self.layout.names(&path, &origin.top),
+            rooted,
+            kind,
+            names,
             is_package: is_init(&path),
             reported: origin.reported,
             project: *projects.entry(project.to_owned()).or_insert(next),
@@ -335,8 +357,6 @@ impl Search<'_> {
 fn other_language(path: &Path) -> Option<&'static str> {
     match path.extension()?.to_str()? {
         "go" => Some("Go"),
-        "js" | "jsx" | "mjs" | "cjs" => Some("JavaScript"),
-        "ts" | "tsx" | "mts" | "cts" => Some("TypeScript"),
         _ => None,
     }
 }
@@ -348,6 +368,7 @@ impl Kind {
             Some("pyi") => Self::Stub,
             Some("ipynb") => Self::Notebook,
             Some("md" | "markdown") => Self::Markdown,
+            Some("js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "vue" | "svelte") => Self::Script,
             _ => Self::Source,
         }
     }

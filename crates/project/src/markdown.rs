@@ -16,10 +16,21 @@ pub struct Block<'a> {
 impl Block<'_> {
     /// True when the block says that it is Python.
     pub fn is_python(&self) -> bool {
+        self.ending() == Some("py")
+    }
+
+    /// The usual ending of files in the language that the block says it is in.
+    pub fn ending(&self) -> Option<&'static str> {
         let language = self.info.split(|c: char| c.is_whitespace() || "{},".contains(c)).find(|word| !word.is_empty());
-        language.is_some_and(|word| {
-            ["python", "py", "python3"].contains(&word.trim_start_matches('.').to_lowercase().as_str())
-        })
+        match language?.trim_start_matches('.').to_lowercase().as_str() {
+            "python" | "py" | "python3" => Some("py"),
+            "javascript" | "js" => Some("js"),
+            "typescript" | "ts" => Some("ts"),
+            "tsx" => Some("tsx"),
+            "vue" => Some("vue"),
+            "svelte" => Some("svelte"),
+            _ => None,
+        }
     }
 }
 

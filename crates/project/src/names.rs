@@ -125,6 +125,26 @@ fn named(directory: &Path, root: &Path, stem: Option<&str>, reach: Reach) -> Mod
     ModuleName { text: segments.join("."), reach }
 }
 
+/// The name of a file that is imported by its path: that path from the project's root, with dots between its segments. Nobody imports
+/// by it; it tells what a module is for, in the words that hold for all languages.
+pub(crate) fn script_name(rooted: &str) -> ModuleName {
+    let path = rooted.rsplit_once('.').map_or(rooted, |(stem, _)| stem);
+    let segments: Vec<&str> = path.split('/').flat_map(|segment| segment.split('.')).map(role).collect();
+    ModuleName { text: segments.join("."), reach: Reach::Anywhere }
+}
+
+/// What a directory or a part of a file's name is called for what it is.
+fn role(segment: &str) -> &str {
+    match segment {
+        "spec" | "specs" | "__tests__" | "__test__" | "__mocks__" | "__fixtures__" | "e2e" | "integration-tests"
+        | "cypress" | "test-utils" => "tests",
+        "stories" | "sandbox" => "examples",
+        "bin" => "cli",
+        other if other.ends_with("-cli") || other.starts_with("create-") => "cli",
+        other => other,
+    }
+}
+
 pub(crate) fn is_init(file: &Path) -> bool {
     file.file_stem().is_some_and(|stem| stem == "__init__")
 }
@@ -145,7 +165,7 @@ fn is_identifier(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, Reach};
+    use super::{Layout, Reach, script_name};
     use std::path::{Path, PathBuf};
 
     fn layout(packages: &[&str], projects: &[&str]) -> Layout {
@@ -159,6 +179,13 @@ mod tests {
 
     fn at(text: &str, reach: Reach) -> (String, Reach) {
         (text.to_owned(), reach)
+    }
+
+    #[test]
+    fn scripts_are_named_by_their_path_and_what_they_are_for() {
+        assert_eq!(script_name("src/users/user.service.ts").text, "src.users.user.service");
+        assert_eq!(script_name("src/__tests__/a.spec.tsx").text, "src.tests.a.tests");
+        assert_eq!(script_name("packages/my-cli/x.js").text, "packages.cli.x");
     }
 
     #[test]

@@ -12,27 +12,38 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) const MARKERS: [&str; 5] = ["racewalk.toml", "pyproject.toml", "setup.py", "setup.cfg", ".git"];
 
 /// The endings of files that are looked at without being named.
-pub(crate) const SOURCE_ENDINGS: [&str; 3] = ["py", "pyi", "ipynb"];
+pub(crate) const SOURCE_ENDINGS: [&str; 13] =
+    ["py", "pyi", "ipynb", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "vue", "svelte"];
+
+/// What a package says of itself.
+const MANIFEST: &str = "package.json";
 
 /// Directories that hold other people's code, or none at all.
-const NEVER: [&str; 20] = [
+const NEVER: [&str; 27] = [
     ".direnv",
     ".eggs",
     ".git",
     ".hg",
     ".ipynb_checkpoints",
     ".mypy_cache",
+    ".next",
     ".nox",
+    ".nuxt",
     ".pytest_cache",
     ".pytype",
     crate::cache::NAME,
     ".ruff_cache",
+    ".svelte-kit",
     ".svn",
     ".tox",
+    ".turbo",
     ".venv",
+    ".yarn",
     "__pycache__",
     "__pypackages__",
+    "bower_components",
     "buck-out",
+    "jspm_packages",
     "node_modules",
     "site-packages",
     "venv",
@@ -45,6 +56,8 @@ pub(crate) struct Found {
     pub(crate) files: Vec<PathBuf>,
     /// Directories with a marker of a project in them.
     pub(crate) marked: FxHashSet<PathBuf>,
+    /// Manifests of packages (`package.json`), in no order.
+    pub(crate) manifests: Vec<PathBuf>,
     /// What could not be looked at, and why.
     pub(crate) skipped: Vec<(PathBuf, String)>,
     /// Links to files, which may be among the files under their own name.
@@ -113,6 +126,9 @@ impl Found {
     fn add_entry(&mut self, entry: DirEntry) {
         if entry.file_name().to_str().is_some_and(|name| MARKERS.contains(&name)) {
             self.marked.extend(entry.path().parent().map(Path::to_owned));
+        }
+        if entry.file_name() == MANIFEST {
+            self.manifests.push(entry.path().to_owned());
         }
         if !is_source(entry.path()) {
             return;

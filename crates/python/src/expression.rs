@@ -1,10 +1,10 @@
 //! Expressions.
 
-use crate::lowerer::{Lowerer, blank};
+use crate::lowerer::Lowerer;
 use crate::span;
 use racewalk_ir::{
     Arg, ArgKind, BindingKind, CompKind, Defs, Event, Expr, ExprId, Function, FunctionKind, Literal, LogicalOp, Name,
-    Role, Span, SuspendKind,
+    Role, Span, SuspendKind, blank,
 };
 use ruff_python_ast::{self as ast, Expr as Ast};
 use ruff_text_size::Ranged;
@@ -303,7 +303,7 @@ impl Lowerer {
         role: Role,
     ) -> ExprId {
         let mut held: Short<ExprId> = Short::new();
-        let first_event = self.bodies.last().map_or(0, |body| body.events.len());
+        let first_event = self.event_count();
         for (position, generator) in generators.iter().enumerate() {
             held.push(self.start_generator(generator, position == 0, kind));
             for condition in &generator.ifs {
@@ -322,8 +322,7 @@ impl Lowerer {
         let mut kind = kind;
         if kind == CompKind::Lazy {
             self.event(Event::EndDefer);
-            let events = self.bodies.last().map_or(&[][..], |body| &body.events[first_event..]);
-            let inside = events.iter().skip_while(|event| **event != Event::Defer);
+            let inside = self.events_from(first_event).iter().skip_while(|event| **event != Event::Defer);
             if inside.into_iter().any(|event| matches!(event, Event::Suspend(..))) {
                 kind = CompKind::LazyAsync;
             }
@@ -475,7 +474,8 @@ impl Lowerer {
         let Ok(parsed) = ruff_python_parser::parse_expression(text.trim()) else {
             return self.push(Expr::Opaque, at, role);
         };
-        let outer = self.fixed_span.replace(self.fixed_span.unwrap_or(at));
+        let outer = self.fixed_span;
+        self.fixed_span = Some(outer.unwrap_or(at));
         let id = self.type_expr(parsed.expr(), role);
         self.fixed_span = outer;
         id

@@ -1,6 +1,5 @@
 //! Python front end: source text to the concurrency IR.
 
-mod arenas;
 mod comments;
 mod expression;
 mod generator;
@@ -13,11 +12,37 @@ mod statement;
 pub use notebook::{Notebook, notebook_source};
 pub use parser::is_guarding;
 
-use arenas::ARENAS;
 use lowerer::Lowerer;
-use racewalk_ir::{FunctionId, FunctionKind, Module, Name, Span, Stub, SyntaxProblem, flow};
+use racewalk_ir::{Language, Module, Name, Span, SyntaxProblem, fill, forget_bodies};
 use ruff_python_ast::PySourceType;
 use ruff_text_size::TextRange;
+
+/// What later stages must know of Python.
+pub static LANGUAGE: Language = Language {
+    name: "python",
+    comment_sign: "#",
+    builtins: "builtins",
+    awaitable: "coroutine",
+    async_function: "async def",
+    starts_at_call: false,
+    has_one_thread: false,
+    awaits_anything: false,
+    telling_methods: &[],
+    route_methods: &[],
+    list_class: "builtins.list",
+    set_class: "builtins.set",
+    mapping_class: "builtins.dict",
+    awaitable_class: None,
+    await_method: "__await__",
+    has_option_objects: false,
+    has_map_methods: false,
+    constructors: &["__init__", "__post_init__", "__new__"],
+    initialisers: &["__init__", "__post_init__"],
+    joins_words_by_humps: false,
+    decorators_only_mark: false,
+    underscore_hides: true,
+    suspends_at_top: false,
+};
 
 /// What lowering must know of a file besides its text.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +70,7 @@ pub fn lower(source: Source<'_>) -> Module {
 
 /// As [`lower`]; says when the file is parsed, for those who measure what that costs.
 pub fn lower_noting(source: Source<'_>, is_parsed: &mut dyn FnMut()) -> Module {
-    let mut module = Module::empty(source.name);
+    let mut module = Module::empty(source.name, &LANGUAGE);
     module.is_package = source.is_package;
     module.own_loop = source.is_notebook;
     module.signatures_only = source.signatures_only;
@@ -67,32 +92,12 @@ pub fn lower_noting(source: Source<'_>, is_parsed: &mut dyn FnMut()) -> Module {
     module
         .problems
         .extend(errors.map(|error| SyntaxProblem { span: span(error.location), message: error.error.to_string() }));
-    let mut arenas = ARENAS.take();
-    arenas.lend(&mut module);
-    let mut module = Lowerer::new(module).module(parsed.suite(), source.text.len() as u32);
-    for function in 0..module.functions.len() {
-        flow::resolve_locals(&mut module, FunctionId(function as u32));
-    }
-    if source.signatures_only {
-        module.functions.iter_mut().for_each(|function| function.events = Vec::new());
-    }
-    arenas.take_back(&mut module);
-    ARENAS.set(arenas);
+    let length = source.text.len() as u32;
+    let mut module = fill(module, |module| Lowerer::new(module).module(parsed.suite(), length));
     if source.is_stub {
         forget_bodies(&mut module);
     }
     module
-}
-
-/// What stands in a declaration file never runs, also where a generator of such files left bodies in it.
-fn forget_bodies(module: &mut Module) {
-    let functions = module.functions.iter_mut();
-    for function in functions.filter(|function| matches!(function.kind, FunctionKind::Function | FunctionKind::Lambda))
-    {
-        function.events = Vec::new();
-        function.return_values = Vec::new();
-        function.stub = Stub::Empty;
-    }
 }
 
 /// Parses one file and keeps nothing: what [`lower`] spends before it lowers. Tells whether the file has no problem.

@@ -1,11 +1,11 @@
 //! Statements, functions, classes, imports.
 
 use crate::generator;
-use crate::lowerer::{DEEPEST, Lowerer, blank};
+use crate::lowerer::Lowerer;
 use crate::span;
 use racewalk_ir::{
-    BindingKind, Class, ClassId, Event, Expr, ExprId, Field, Function, FunctionId, FunctionKind, Literal, Name, Param,
-    ParamKind, Role, ScopeKind, Span, Stub, SuspendKind,
+    BindingKind, Class, ClassId, DEEPEST, Event, Expr, ExprId, Field, Function, FunctionId, FunctionKind, Literal,
+    Name, Param, ParamKind, Role, ScopeKind, Span, Stub, SuspendKind, blank,
 };
 use ruff_python_ast::{self as ast, Expr as Ast, Stmt};
 use ruff_text_size::Ranged;
@@ -94,7 +94,7 @@ impl Lowerer {
     /// `__all__ = [...]` in a module's own body says what the module exports.
     fn note_exports(&mut self, assign: &ast::StmtAssign, value: ExprId) {
         let [Ast::Name(name)] = assign.targets.as_slice() else { return };
-        if name.id.as_str() != "__all__" || self.bodies.len() > 1 {
+        if name.id.as_str() != "__all__" || !self.is_at_top() {
             return;
         }
         if let Expr::List(list) | Expr::Tuple(list) = self.module.expr(value) {
@@ -249,10 +249,10 @@ impl Lowerer {
     /// Lowers statements of which nothing happens when they are switched off: what they declare still counts (a `yield`
     /// makes a generator wherever it stands).
     fn suite_unless(&mut self, suite: &[Stmt], switched_off: bool) {
-        let events = self.bodies.last().map_or(0, |body| body.events.len());
+        let events = self.event_count();
         self.suite(suite);
-        if switched_off && let Some(body) = self.bodies.last_mut() {
-            body.events.truncate(events);
+        if switched_off {
+            self.forget_events(events);
         }
     }
 
@@ -473,9 +473,10 @@ impl Lowerer {
             name_span: span(def.name.range),
             ..blank(name, FunctionKind::ClassBody)
         };
+        let first = FunctionId(self.module.functions.len() as u32);
         self.module.classes.push(Class {
             name,
-            body: racewalk_ir::FunctionId(self.module.functions.len() as u32),
+            body: first,
             bases,
             arguments,
             decorators,

@@ -211,16 +211,23 @@ impl<'p> Context<'p> {
     /// Runs the rules.
     pub(crate) fn judge(&self, rules: &[&'static Rule], found: &mut Vec<Finding>) {
         match self.shared.meter.clocks {
-            None => rules.iter().for_each(|rule| (rule.check)(self, found)),
+            None => rules.iter().filter(|rule| self.is_for(rule)).for_each(|rule| (rule.check)(self, found)),
             Some(clocks) => self.judge_measured(rules, found, clocks),
         }
+    }
+
+    /// The rule looks at the language that the file is written in.
+    fn is_for(&self, rule: &Rule) -> bool {
+        rule.languages.contains(&self.module.language.name)
     }
 
     fn judge_measured(&self, rules: &[&'static Rule], found: &mut Vec<Finding>, clocks: Clocks) {
         let mut costs = Costs::default();
         let mut start = (clocks.of_thread)();
         for rule in rules {
-            (rule.check)(self, found);
+            if self.is_for(rule) {
+                (rule.check)(self, found);
+            }
             let end = (clocks.of_thread)();
             let apart = std::mem::take(&mut *self.apart.borrow_mut());
             let own = end.saturating_sub(start).saturating_sub(apart.values().sum());
@@ -238,6 +245,12 @@ impl<'p> Context<'p> {
         let done = work();
         *self.apart.borrow_mut().entry(what).or_default() += (clocks.of_thread)().saturating_sub(start);
         done
+    }
+
+    /// The member is one by which what an async function gives is waited for without an `await`: `.then(…)`.
+    pub(crate) fn goes_on_by(&self, member: Name) -> bool {
+        let class = self.module.language.awaitable_class.map(Name::new);
+        class.is_some_and(|class| self.program.models().method(class, member).is_some())
     }
 
     /// A function of this file, for the whole program.

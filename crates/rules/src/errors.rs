@@ -2,7 +2,7 @@
 
 use crate::scopes::{enclosing_blocks, handlers_of, is_broad};
 use racewalk_ir::{ArgKind, Event, Expr, ExprId, Literal, Module, SuspendKind};
-use racewalk_link::{FunctionRef, Program, Type};
+use racewalk_link::{FunctionRef, Program, Site, Type};
 use racewalk_models::ClassKind;
 
 /// Nothing that the function awaits or raises gets out of it: it stands under a handler for everything, or is itself such a
@@ -92,6 +92,11 @@ fn contained(program: &Program, function: FunctionRef, seen: &mut Vec<FunctionRe
 
 fn waits_soundly(program: &Program, function: FunctionRef, operand: ExprId, seen: &mut Vec<FunctionRef>) -> bool {
     let Some(site) = program.site(function, operand) else { return false };
+    if program.module(function.file).language.starts_at_call
+        && !matches!(site.callee, Type::Function(_) | Type::Method(..))
+    {
+        return !can_reject(program, function, site);
+    }
     match site.callee {
         Type::Function(target) | Type::Method(target, _) => {
             program.function(target).is_async && contained(program, target, seen)
@@ -117,5 +122,100 @@ pub(crate) fn does_not_fail(program: &Program, callee: Type) -> bool {
             Some(ClassKind::AsyncQueue | ClassKind::AsyncEvent | ClassKind::AsyncLock | ClassKind::AsyncSemaphore)
         ),
         _ => false,
+    }
+}
+
+/// The promise that a call gives may reject, with nobody in the call's own chain who would deal with it.
+pub(crate) fn can_reject(program: &Program, function: FunctionRef, site: &Site) -> bool {
+    rejects(program, function, site, LONGEST_CHAIN)
+}
+
+/// Promises that are made of each other beyond this are taken to reject.
+const LONGEST_CHAIN: u32 = 12;
+
+fn rejects(program: &Program, function: FunctionRef, site: &Site, left: u32) -> bool {
+    let Some(left) = left.checked_sub(1) else { return true };
+    let module = program.module(function.file);
+    let args: Vec<ExprId> = program.evaluator(function.file).args(site.call).iter().map(|arg| arg.value).collect();
+    let value_rejects = |value: ExprId| value_rejects(program, function, value, left);
+    match site.callee {
+        Type::Function(target) | Type::Method(target, _) => function_rejects(program, target, left),
+        Type::ExternalMethod(class, method, _) if module.language.awaitable_class == Some(class.as_str()) => {
+            let Expr::Call(callee, _) = module.expr(site.call) else { return true };
+            let Expr::Attr(receiver, _) = module.expr(callee) else { return true };
+            match (method.as_str(), args.as_slice()) {
+                ("catch", [handler, ..]) | ("then", [_, handler, ..]) => handler_raises(program, function, *handler),
+                ("then" | "finally", [handler]) => {
+                    value_rejects(receiver) || handler_raises(program, function, *handler)
+                }
+                _ => value_rejects(receiver),
+            }
+        }
+        Type::External(path) if module.language.awaitable_class == Some(path.as_str()) => {
+            args.first().is_none_or(|executor| executor_rejects(program, function, *executor))
+        }
+        callee => {
+            let models = program.models_at(site).next();
+            let settles = models.is_some_and(|model| {
+                model.sleeps || model.never_suspends || model.joins == Some(racewalk_models::Joins::All)
+            });
+            !settles && !does_not_fail(program, callee)
+        }
+    }
+}
+
+/// A handler of the program that raises, or hands on what it is given to something that may.
+fn handler_raises(program: &Program, function: FunctionRef, handler: ExprId) -> bool {
+    match program.evaluator(function.file).eval(function.id, handler) {
+        Type::Function(target) | Type::Method(target, _) => !are_contained(program, target),
+        _ => false,
+    }
+}
+
+/// The executor rejects what it makes: it has been given the means to, or raises.
+fn executor_rejects(program: &Program, function: FunctionRef, executor: ExprId) -> bool {
+    let Type::Function(target) = program.evaluator(function.file).eval(function.id, executor) else { return true };
+    let body = program.function(target);
+    body.params.len() > 1 || body.is_async || !are_contained(program, target)
+}
+
+fn function_rejects(program: &Program, target: FunctionRef, left: u32) -> bool {
+    let body = program.function(target);
+    if body.stub != racewalk_ir::Stub::No {
+        return true;
+    }
+    if body.is_async {
+        return !are_contained(program, target)
+            || body.return_values.iter().any(|value| hands_on(program, target, *value, left));
+    }
+    !are_contained(program, target)
+        || body.return_values.iter().any(|value| value_rejects(program, target, *value, left))
+}
+
+/// An async function that returns a promise rejects when that does, unless it returns it where no handler stands.
+fn hands_on(program: &Program, function: FunctionRef, value: ExprId, left: u32) -> bool {
+    let evaluator = program.evaluator(function.file);
+    let is_promise = matches!(evaluator.eval(function.id, value), Type::Coroutine(_));
+    is_promise && value_rejects(program, function, value, left)
+}
+
+fn value_rejects(program: &Program, function: FunctionRef, value: ExprId, left: u32) -> bool {
+    let module = program.module(function.file);
+    match module.expr(value) {
+        Expr::Call(..) => match program.site(function, value) {
+            Some(site) => rejects(program, function, site, left),
+            None => true,
+        },
+        Expr::Choice(arms) | Expr::Logical(arms, _) => {
+            let arms = module.list(arms).iter();
+            arms.filter(|arm| !matches!(module.expr(**arm), Expr::Literal(_)))
+                .any(|arm| value_rejects(program, function, *arm, left))
+        }
+        Expr::Name(_, racewalk_ir::Defs::One(binding)) => match module.bindings[binding.index()].kind {
+            racewalk_ir::BindingKind::Value(made) => value_rejects(program, function, made, left),
+            _ => true,
+        },
+        Expr::Literal(_) => false,
+        _ => true,
     }
 }

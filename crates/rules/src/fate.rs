@@ -81,7 +81,7 @@ fn follow(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) -> 
     let module = ctx.module;
     let parent = module.parent(expr);
     match module.role(expr) {
-        Role::Dropped => Fate::Dropped,
+        Role::Dropped | Role::Discarded => Fate::Dropped,
         Role::Awaited => Fate::Awaited,
         Role::Arm => parent.map_or(Fate::HandedOn, |parent| follow(ctx, function, parent, depth)),
         Role::Tested => tested(ctx, function, expr, depth),
@@ -158,6 +158,8 @@ fn is_known_member(ctx: &Context<'_>, function: FunctionId, expr: ExprId, name: 
 fn member(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Fate {
     let name = ctx.module.parent(expr).map(|parent| ctx.module.expr(parent));
     match name {
+        // The chain that goes on from it is looked at where it ends.
+        Some(Expr::Attr(_, name)) if ctx.goes_on_by(name) => Fate::HandedOn,
         Some(Expr::Attr(_, name))
             if !OWN_MEMBERS.contains(&name.as_str()) && !is_known_member(ctx, function, expr, name) =>
         {
@@ -282,7 +284,7 @@ fn by_position(params: &[Param], position: usize) -> Option<&Param> {
 /// `items.append(value)`: the value's fate is that of a local collection that nobody looks at.
 fn collected(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> Option<Fate> {
     let Expr::Attr(base, method) = ctx.module.expr(callee) else { return None };
-    if !matches!(method.as_str(), "append" | "add" | "appendleft" | "insert") {
+    if !matches!(method.as_str(), "append" | "add" | "appendleft" | "insert" | "push" | "unshift") {
         return None;
     }
     let Expr::Name(_, defs) = ctx.module.expr(base) else { return None };
@@ -316,7 +318,7 @@ fn only_collects(ctx: &Context<'_>, binding: BindingId) -> bool {
             if matches!(ctx.module.expr(callee), Expr::Name(name, _) if name.as_str() == "len"));
         counted
             || matches!(parent, Some((Expr::Attr(_, name), Role::Callee))
-            if matches!(name.as_str(), "append" | "add" | "appendleft" | "insert" | "discard" | "remove"))
+            if matches!(name.as_str(), "append" | "add" | "appendleft" | "insert" | "discard" | "remove" | "push"))
     })
 }
 
@@ -328,7 +330,7 @@ fn element(ctx: &Context<'_>, function: FunctionId, expr: ExprId, depth: u32) ->
         return Fate::HandedOn;
     }
     match ctx.module.role(container) {
-        Role::Dropped => Fate::Dropped,
+        Role::Dropped | Role::Discarded => Fate::Dropped,
         Role::Formatted => Fate::Misused(Misuse::Format, container),
         Role::Element => element(ctx, function, container, depth - 1),
         Role::Stored => match ctx.bound_to(container) {

@@ -211,7 +211,8 @@ fn is_kept_from_start(program: &Program, class: ClassRef, name: Name) -> bool {
     let module = program.module(class.file);
     let declared = module.class(class.id);
     let is_constructor = |function| {
-        matches!(module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__" | "model_post_init")
+        let name = module.function(function).name.as_str();
+        module.language.constructors.contains(&name) || name == "model_post_init"
     };
     module.function(declared.body).symbol(name).is_some()
         || declared.fields.iter().any(|field| field.name == name && is_constructor(field.function))

@@ -38,9 +38,11 @@ use rayon::prelude::*;
 pub fn all() -> &'static [&'static Rule] {
     const ALL: &[&Rule] = &[
         &awaiting::async_callback::RULE,
+        &awaiting::async_executor::RULE,
         &awaiting::await_non_awaitable::RULE,
         &awaiting::await_outside_async::RULE,
         &awaiting::callback_mix::RULE,
+        &awaiting::floating_promise::RULE,
         &awaiting::floating_task::RULE,
         &awaiting::missing_await::RULE,
         &awaiting::serial_await::RULE,

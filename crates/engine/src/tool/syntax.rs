@@ -30,7 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "tool/syntax",
     question: Question::Tool,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "a file that cannot be parsed: code in it goes unchecked",
     source: include_str!("syntax.rs"),

@@ -27,7 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "tool/unused-suppression",
     question: Question::Tool,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "a suppression comment that is unused, unexplained or names no rule",
     source: include_str!("unused_suppression.rs"),

@@ -187,9 +187,13 @@ impl<'p> Askings<'p> {
     fn body(&self, function: FunctionRef, depth: u32) -> Asking {
         let body = self.program.function(function);
         if body.stub != Stub::No || self.program.is_installed(function.file) {
-            return Asking::UNCLEAR;
+            // What is declared to give a promise, and asks by its name, is on its way as soon as it is called.
+            let module = self.program.module(function.file);
+            let asks = || is_question(in_words(module, body.name));
+            return if module.language.starts_at_call && asks() { Asking::ASKS } else { Asking::UNCLEAR };
         }
-        if body.is_generator || names_change(body.name) || self.is_limited(function) {
+        let name = in_words(self.program.module(function.file), body.name);
+        if body.is_generator || names_change(name) || self.is_limited(function) {
             return Asking::BOUND;
         }
         let mut found = Asking::NOTHING;
@@ -320,7 +324,7 @@ pub(crate) fn is_waited_for(module: &Module, call: ExprId) -> bool {
 /// The last name of what is called.
 pub(crate) fn called_name(module: &Module, call: ExprId) -> Option<Name> {
     let Expr::Call(callee, _) = module.expr(call) else { return None };
-    last_name(module, callee)
+    last_name(module, callee).map(|name| in_words(module, name))
 }
 
 fn last_name(module: &Module, value: ExprId) -> Option<Name> {
@@ -369,7 +373,7 @@ pub(crate) fn root(module: &Module, place: ExprId) -> Option<ExprId> {
 pub(crate) fn mutated(module: &Module, call: ExprId) -> Option<ExprId> {
     let Expr::Call(callee, args) = module.expr(call) else { return None };
     let Expr::Attr(base, method) = module.expr(callee) else { return None };
-    let touch = touch(method.as_str(), module.args(args).len())?;
+    let touch = touch(module.language, method.as_str(), module.args(args).len())?;
     let changes = !matches!(touch, Touch::AsksIfEmpty | Touch::Looks | Touch::Gets);
     (changes || method.as_str() == "sort").then_some(base)
 }
@@ -428,6 +432,25 @@ fn names_conversation(module: &Module, call: ExprId) -> bool {
 /// One of the words stands in the name, between underscores.
 pub(crate) fn has_word(name: Name, words: &[&str]) -> bool {
     name.as_str().to_ascii_lowercase().split('_').any(|part| words.contains(&part))
+}
+
+/// The name with its words between underscores, where the language's custom is to join them by humps: `fetch_section` for
+/// `fetchSection`.
+fn in_words(module: &Module, name: Name) -> Name {
+    let text = name.as_str();
+    if !module.language.joins_words_by_humps || !text.contains(|c: char| c.is_ascii_uppercase()) {
+        return name;
+    }
+    let mut words = String::with_capacity(text.len() + 4);
+    let mut before = '_';
+    for c in text.chars() {
+        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            words.push('_');
+        }
+        words.push(c);
+        before = c;
+    }
+    Name::new(&words)
 }
 
 fn is_conversation_name(name: Name) -> bool {

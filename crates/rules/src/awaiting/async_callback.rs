@@ -122,14 +122,14 @@ use crate::rule::{Question, Rule};
 use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{Answer, FunctionRef, Site, Type};
 use racewalk_models::{Call, Position, Runs, Serves};
-use racewalk_report::Severity;
+use racewalk_report::{Confidence, Severity};
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
     name: "await/async-callback",
     question: Question::Await,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "an async function is handed to something that drops the coroutine it returns",
     source: include_str!("async_callback.rs"),
@@ -227,15 +227,26 @@ fn judge(ctx: &Context<'_>, function: FunctionId, call: ExprId, handed: ExprId) 
         return None;
     }
     let callee = ctx.program.callee_text(ctx.file, call);
+    let language = ctx.module.language;
+    if is_executor(ctx, function, call) {
+        return None;
+    }
     let what = match ctx.module.expr(handed) {
+        Expr::Lambda(_) if language.starts_at_call => "the function".to_owned(),
         Expr::Lambda(_) => "the lambda".to_owned(),
         _ => format!("`{}`", ctx.program.path_text(ctx.file, handed)),
     };
-    let message = format!(
-        "{what} is asynchronous, and `{callee}()` drops the coroutine that calling it gives: its body never runs"
-    );
-    let mut finding =
-        Finding::new(&RULE, ctx.place(handed), ctx.symbol(function), message).help(help(&callee)).shape(callee.clone());
+    let given = language.awaitable;
+    let consequence =
+        if language.starts_at_call { "nobody waits for it, and its error is lost" } else { "its body never runs" };
+    let message =
+        format!("{what} is asynchronous, and `{callee}()` drops the {given} that calling it gives: {consequence}");
+    let mut finding = Finding::new(&RULE, ctx.place(handed), ctx.symbol(function), message)
+        .help(help(ctx, &callee))
+        .shape(callee.clone());
+    if language.starts_at_call {
+        finding = finding.at_most(sureness(ctx, function, call, value));
+    }
     if let Type::Function(target) | Type::Method(target, _) = value
         && ctx.program.function(target).is_async
     {
@@ -244,8 +255,43 @@ fn judge(ctx: &Context<'_>, function: FunctionId, call: ExprId, handed: ExprId) 
     Some(finding)
 }
 
-fn help(callee: &str) -> String {
+/// What makes a promise may not want to be waited for, and does not want a callback: that is another rule's.
+fn is_executor(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let site = ctx.program.site(ctx.function_ref(function), call);
+    matches!(site.map(|site| site.callee), Some(Type::External(path))
+        if ctx.module.language.awaitable_class == Some(path.as_str()))
+}
+
+/// Where a call has started the work, only its end and its errors are lost: who is called later, by a timer or for an event, is
+/// waited for by nobody in any case.
+fn sureness(ctx: &Context<'_>, function: FunctionId, call: ExprId, value: Type) -> Confidence {
+    let model = ctx.program.site(ctx.function_ref(function), call).and_then(|site| ctx.program.model_at(site));
+    let is_later = model.is_some_and(|model| model.calls_later);
+    let is_safe = match value {
+        Type::Function(target) | Type::Method(target, _) => crate::errors::are_contained(ctx.program, target),
+        _ => false,
+    };
+    match (is_later, is_safe) {
+        (true, _) => Confidence::Possible,
+        (false, true) => Confidence::Likely,
+        (false, false) => Confidence::Certain,
+    }
+}
+
+fn help(ctx: &Context<'_>, callee: &str) -> String {
     let last = callee.rsplit('.').next().unwrap_or(callee);
+    if ctx.module.language.starts_at_call {
+        return match last {
+            "forEach" => {
+                "`for (const item of items) await …` for one after another, or `await Promise.all(items.map(…))`"
+            }
+            "filter" | "some" | "every" | "find" | "findIndex" | "sort" | "flatMap" => {
+                "await the answers first, `await Promise.all(items.map(…))`, and decide by them"
+            }
+            _ => "hand over a plain function that handles what the asynchronous one rejects with",
+        }
+        .to_owned();
+    }
     match last {
         "map" | "filter" | "sorted" | "min" | "max" | "sort" => {
             "await the coroutines first: `await asyncio.gather(*map(f, items))`, and use the results".to_owned()

@@ -96,7 +96,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/await-outside-async",
     question: Question::Await,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "`await`, `async for` or `async with` in a plain function",
     source: include_str!("await_outside_async.rs"),
@@ -126,7 +126,7 @@ fn may_suspend(ctx: &Context<'_>, function: FunctionId) -> bool {
     let body = ctx.module.function(function);
     match body.kind {
         FunctionKind::Function => body.is_async,
-        FunctionKind::Module => ctx.module.own_loop,
+        FunctionKind::Module => ctx.module.own_loop || ctx.module.language.suspends_at_top,
         FunctionKind::Lambda | FunctionKind::ClassBody => false,
     }
 }

@@ -125,7 +125,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/callback-mix",
     question: Question::Await,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "a value that a callback fills in is returned or read before the callback can have run",
     source: include_str!("callback_mix.rs"),
@@ -178,12 +178,17 @@ fn registrations(ctx: &Context<'_>, function: FunctionId) -> Vec<Registration> {
     let settles_itself = || sites.iter().any(|site| settles_future(ctx, site.callee));
     for site in sites {
         let model = site.callee.members().iter().find_map(|member| ctx.program.model_of(*member));
-        let Some((positions, on_loop)) = model.and_then(|model| later(ctx, site.call, model)) else { continue };
+        let by_model = model.and_then(|model| later(ctx, site.call, model));
+        let Some((positions, on_loop)) = by_model.or_else(|| error_first(ctx, function, site)) else { continue };
         if !on_loop && settles_itself() {
             continue;
         }
         let callbacks = positions.iter().filter_map(|position| given(ctx, site.call, position));
         let mut fills: Vec<Filled> = callbacks.flat_map(|callback| fills(ctx, function, callback)).collect();
+        // Who is told of events again and again fills a collection that its reader follows.
+        if ctx.module.language.has_one_thread {
+            fills.retain(|filled| matches!(filled, Filled::Local(_)));
+        }
         fills.retain(|filled| is_filled_by_callback_only(ctx, function, *filled));
         if !fills.is_empty() {
             found.push(Registration { call: site.call, fills, on_loop });
@@ -201,7 +206,7 @@ fn settles_future(ctx: &Context<'_>, callee: Type) -> bool {
 
 /// The positions of the callbacks that the callee calls after it has returned, and whether the loop does so.
 fn later(ctx: &Context<'_>, call: ExprId, model: &Call) -> Option<(Vec<Position>, bool)> {
-    let on_loop = model.loop_thread_only || model.spawns == Some(Spawns::OtherLoop);
+    let on_loop = model.calls_later || model.loop_thread_only || model.spawns == Some(Spawns::OtherLoop);
     if on_loop && model.blocks.is_none() && !model.callbacks.is_empty() {
         return Some((model.callbacks.clone(), true));
     }
@@ -212,6 +217,24 @@ fn later(ctx: &Context<'_>, call: ExprId, model: &Call) -> Option<(Vec<Position>
         && ctx.module.role(call) != Role::Awaited;
     let positions = model.entry.as_ref().map_or(vec![Position::Index(offloads)], |entry| entry.handlers.clone());
     returns_first.then_some((positions, false))
+}
+
+/// `load(key, (error, data) => …)`: something of which nothing is known is given a function that is told of an error first, as
+/// its last argument. By convention it is called when the work is done.
+fn error_first(ctx: &Context<'_>, function: FunctionId, site: &racewalk_link::Site) -> Option<(Vec<Position>, bool)> {
+    let is_unknown = site.callee.is_unknown() || matches!(site.callee, Type::External(_) | Type::ExternalMethod(..));
+    if !ctx.module.language.has_one_thread || !is_unknown || ctx.program.model_at(site).is_some() {
+        return None;
+    }
+    let args = ctx.evaluator.args(site.call);
+    let last = args.len().checked_sub(1)?;
+    let Type::Function(callback) = ctx.evaluator.eval(function, args[last].value) else { return None };
+    let params = &ctx.program.function(callback).params;
+    let is_told_of_error = params.first().is_some_and(|first| {
+        let name = first.name.as_str().trim_start_matches('_');
+        matches!(name, "err" | "error" | "e") && params.len() > 1
+    });
+    is_told_of_error.then(|| (vec![Position::Index(last as u32)], true))
 }
 
 fn given(ctx: &Context<'_>, call: ExprId, position: &Position) -> Option<ExprId> {
@@ -313,7 +336,7 @@ fn mutated_names<'c>(ctx: &'c Context<'_>, body: FunctionId) -> impl Iterator<It
 }
 
 fn is_mutator(name: Name) -> bool {
-    matches!(name.as_str(), "append" | "appendleft" | "extend" | "insert" | "add" | "update" | "setdefault")
+    matches!(name.as_str(), "append" | "appendleft" | "extend" | "insert" | "add" | "update" | "setdefault" | "push")
 }
 
 /// The function's own local that a name reads.
@@ -325,7 +348,8 @@ fn local_of(ctx: &Context<'_>, function: FunctionId, expr: ExprId) -> Option<Sym
 /// The member of the function's own object that an expression names.
 fn own_field(ctx: &Context<'_>, place: ExprId) -> Option<Name> {
     let Expr::Attr(base, name) = ctx.module.expr(place) else { return None };
-    matches!(ctx.module.expr(base), Expr::Name(receiver, _) if receiver.as_str() == "self").then_some(name)
+    matches!(ctx.module.expr(base), Expr::Name(receiver, _) if matches!(receiver.as_str(), "self" | "this"))
+        .then_some(name)
 }
 
 /// The function itself gives it nothing but an empty beginning.

@@ -160,7 +160,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/missing-await",
     question: Question::Await,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "a coroutine is created and dropped, or used where its result is meant",
     source: include_str!("missing_await.rs"),
@@ -215,6 +215,9 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         return None;
     }
     let callee = ctx.program.callee_text(ctx.file, site.call);
+    if ctx.module.language.starts_at_call {
+        return judge_started(ctx, function, site, value, &callee);
+    }
     let (happens, misuse) = match fate(ctx, function, site.call) {
         Fate::Dropped => (format!("the coroutine that `{callee}()` gives is dropped: its body never runs"), None),
         Fate::Unread(_) => {
@@ -244,6 +247,35 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
     let finding = describe(ctx, function, site, value, happens, misuse);
     let is_doubtful = cannot_be_made(ctx, function, site.call) || runs_at_the_call(ctx, site.callee);
     Some(finding.at_most(if is_doubtful { Confidence::Possible } else { Confidence::Certain }))
+}
+
+/// Where a call has started the work already: what is dropped goes on, and is another rule's matter. A promise where its value is
+/// meant is wrong in any case.
+fn judge_started(ctx: &Context<'_>, function: FunctionId, site: &Site, value: Type, callee: &str) -> Option<Finding> {
+    let Fate::Misused(misuse, at) = fate(ctx, function, site.call) else { return None };
+    let given = format!("`{callee}()` gives a {}, not its result", ctx.module.language.awaitable);
+    // A type checker lets through what has a meaning for every value.
+    let always = match misuse {
+        Misuse::Truth => Some("as a condition it is always true"),
+        Misuse::Format => Some("the text shows `[object Promise]`"),
+        Misuse::Compare => Some("it equals nothing that it is compared with"),
+        _ => None,
+    };
+    let at_run_time = match misuse {
+        Misuse::Member(name) => Some(format!("`.{name}` of it is undefined")),
+        Misuse::Subscript => Some("no element of the result is in it".to_owned()),
+        Misuse::Iterate | Misuse::Spread => Some("it cannot be iterated".to_owned()),
+        Misuse::Arithmetic => Some("computing with it gives no number".to_owned()),
+        Misuse::Argument => Some("it is passed where the result is wanted".to_owned()),
+        Misuse::Call => Some("it cannot be called".to_owned()),
+        _ => None,
+    };
+    let happens = match (always, at_run_time) {
+        (Some(happens), _) => happens.to_owned(),
+        (None, Some(happens)) if !ctx.module.is_type_checked => happens,
+        _ => return None,
+    };
+    Some(describe(ctx, function, site, value, format!("{given}: {happens}"), Some((misuse, at))))
 }
 
 /// A plain function that is declared to give something to await, and gives no coroutine as far as can be seen: a future, say,
@@ -434,6 +466,9 @@ fn describe(
 
 fn help(ctx: &Context<'_>, function: FunctionId, callee: &str) -> String {
     let body = ctx.module.function(function);
+    if ctx.module.language.starts_at_call {
+        return format!("`await {callee}(…)`");
+    }
     if body.is_async || ctx.module.own_loop && body.kind == FunctionKind::Module {
         format!("`await {callee}(…)`; or, if it may run meanwhile, give the task an owner (a TaskGroup)")
     } else {

@@ -104,7 +104,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "await/serial-await",
     question: Question::Await,
     severity: Severity::Hint,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "waits that are proved independent are made one after another",
     source: include_str!("serial_await.rs"),

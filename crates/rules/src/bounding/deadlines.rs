@@ -1,7 +1,7 @@
 //! Time limits: where the code sets one, for a block, a wait, or all that a function does.
 
 use crate::paths::scopes;
-use racewalk_ir::{ArgKind, Event, Expr, ExprId, Literal, Module, Role};
+use racewalk_ir::{ArgKind, Event, Expr, ExprId, Literal, Module, Name, Role};
 use racewalk_link::{FunctionRef, How, Program, Site, Type};
 use racewalk_models::{Call, ClassKind, Joins};
 
@@ -155,13 +155,28 @@ pub(crate) fn is_unlimited(program: &Program, function: FunctionRef, site: &Site
             }
             ArgKind::SpreadNamed => true,
             _ => false,
-        })
+        }) || gives_option(module, args, model)
     };
     match model.timeout {
         Some(0.0) => !gives(),
         Some(_) => is_switched_off(program, function, site),
         None => false,
     }
+}
+
+/// Options in an object limit the time; so may those that are made elsewhere.
+fn gives_option(module: &Module, args: racewalk_ir::CallId, model: &Call) -> bool {
+    let is_limit = |name: Name| {
+        name.as_str().to_ascii_lowercase().contains("timeout")
+            || model.timeout_params.iter().any(|p| p == name.as_str())
+    };
+    let may_hold_options = |arg: &racewalk_ir::Arg| match module.expr(arg.value) {
+        Expr::Map(list) => module.list(list).chunks_exact(2).any(|entry| entry[0] == entry[1]),
+        Expr::Name(..) | Expr::Attr(..) | Expr::Call(..) | Expr::Choice(_) | Expr::Logical(..) => true,
+        _ => false,
+    };
+    module.options(args).any(|(name, _)| is_limit(name))
+        || module.language.has_option_objects && module.args(args).iter().skip(1).any(may_hold_options)
 }
 
 /// `timeout=None`: the library's own limit is switched off.

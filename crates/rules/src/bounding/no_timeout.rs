@@ -114,7 +114,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "bound/no-timeout",
     question: Question::Bound,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "an operation crosses the network without a time limit",
     source: include_str!("no_timeout.rs"),
@@ -146,7 +146,10 @@ fn weight(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Confid
     if is_pipe(ctx, site) || is_set_up_before(ctx, function, site) {
         return None;
     }
+    // Where everything is asynchronous, what waits may be a page or a command: nobody else waits with it.
+    let serves = || ctx.program.summaries.reached_from.contains_key(&ctx.function_ref(function));
     let is_mild = is_side_module(module_name)
+        || ctx.module.language.has_one_thread && !serves()
         || is_command_module(module_name)
         || waits_for_peer_to_act(ctx, function, site)
         || is_limited_elsewhere(ctx, site);

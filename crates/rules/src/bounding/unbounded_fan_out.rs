@@ -115,7 +115,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "bound/unbounded-fan-out",
     question: Question::Bound,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "one task for each element of an input, and nothing bounds how many there are",
     source: include_str!("unbounded_fan_out.rs"),
@@ -214,7 +214,11 @@ fn started(ctx: &Context<'_>, function: FunctionId, site: &Site, source: ExprId)
     let is_coroutine = || match site.callee {
         Type::Function(target) | Type::Method(target, _) => {
             let body = ctx.program.function(target);
-            body.is_async && !body.is_generator
+            let is_promised = || {
+                ctx.module.language.starts_at_call
+                    && ctx.evaluator.awaitable(ctx.evaluator.given_by(function, site)) == Answer::Yes
+            };
+            body.is_async && !body.is_generator || is_promised()
         }
         _ => ctx.evaluator.awaitable(ctx.evaluator.given_by(function, site)) != Answer::No,
     };
@@ -307,7 +311,16 @@ fn is_costly(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> bool 
     let this = ctx.function_ref(function);
     let call = fan_out.made.unwrap_or(fan_out.call);
     let is_served = || ctx.program.summaries.reached_from.contains_key(&this);
-    leads_outside(ctx.program, this, call, DEEPEST) || is_asked_itself(ctx, fan_out, call) && is_served()
+    leads_outside(ctx.program, this, call, DEEPEST)
+        || is_declared(ctx, this, call)
+        || is_asked_itself(ctx, fan_out, call) && is_served()
+}
+
+/// All that is known of what is started is that it gives a promise: there is no reason for that but work done elsewhere.
+fn is_declared(ctx: &Context<'_>, function: FunctionRef, call: ExprId) -> bool {
+    let is_stub = |target: FunctionRef| ctx.program.function(target).stub != racewalk_ir::Stub::No;
+    let mut edges = ctx.program.edges_at(function, call).iter().peekable();
+    ctx.module.language.starts_at_call && edges.peek().is_some() && edges.all(|edge| is_stub(edge.target))
 }
 
 /// Each element is an object that is asked: records that load what belongs to them.

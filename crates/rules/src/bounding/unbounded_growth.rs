@@ -133,7 +133,7 @@ fn value_of(kind: BindingKind) -> Option<ExprId> {
 }
 
 fn is_constructor(ctx: &Context<'_>, function: FunctionId) -> bool {
-    matches!(ctx.module.function(function).name.as_str(), "__init__" | "__post_init__")
+    ctx.module.language.initialisers.contains(&ctx.module.function(function).name.as_str())
 }
 
 /// An empty dictionary, or one that makes what it has not.

@@ -112,7 +112,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "cancel/fail-fast-leak",
     question: Question::Cancel,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "one of several operations fails, and the others go on and change things with nobody waiting",
     source: include_str!("fail_fast_leak.rs"),
@@ -164,7 +164,9 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
     let is_written_out = ctx.evaluator.args(site.call).iter().all(|arg| arg.kind == racewalk_ir::ArgKind::Positional);
     let belong_together = (is_written_out || work.iter().any(|other| !is_same_work(ctx, work[0], *other)))
         && !is_within_connection(ctx, function, site.call);
-    Some(finding(ctx, function, site, call, effect, belong_together))
+    let finding = finding(ctx, function, site, call, effect, belong_together);
+    let is_for_effect = effect.is_some() && is_done_for_effect(ctx, function, site.call, &work);
+    Some(if is_for_effect { finding.confidence(Confidence::Likely) } else { finding })
 }
 
 /// A library's client or connection is entered around the call: leaving its block closes it, which ends those who use it.
@@ -194,6 +196,20 @@ fn is_same_work(ctx: &Context<'_>, one: ExprId, other: ExprId) -> bool {
     name(one) == name(other)
 }
 
+/// Nobody looks at the results, and one of the operations refuses by itself: the others are done for what they change.
+fn is_done_for_effect(ctx: &Context<'_>, function: FunctionId, join: ExprId, work: &[ExprId]) -> bool {
+    let awaited = ctx.module.parent(join);
+    let is_dropped = awaited.is_some_and(|awaited| ctx.module.role(awaited) == Role::Dropped);
+    let raises = |target: FunctionRef| {
+        let events = &ctx.program.function(target).events;
+        events.iter().any(|event| matches!(event, Event::Raise(Some(_)))) && !are_contained(ctx.program, target)
+    };
+    ctx.module.language.starts_at_call
+        && is_dropped
+        && !is_side_module(ctx.module.name.as_str())
+        && work.iter().flat_map(|call| targets(ctx, function, *call)).any(raises)
+}
+
 /// The results are looked at one by one: failures are among them.
 fn settles(ctx: &Context<'_>, call: ExprId) -> bool {
     ctx.evaluator
@@ -217,7 +233,7 @@ fn targets(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> Vec<Functio
 enum Effect {
     /// Something outside the process, here.
     Outside(Place),
-    /// A field of an object that others have too, between two waits.
+    /// A field of an object that others have too, or a table of a module, between two waits.
     Field(Place),
 }
 
@@ -390,8 +406,12 @@ fn is_bookkeeping(field: Name) -> bool {
 fn changed_field(program: &Program, function: FunctionRef, is_left_out: fn(Name) -> bool) -> Option<Effect> {
     let module = program.module(function.file);
     let body = module.function(function.id);
-    if !body.is_async || body.class.is_none() {
+    if !body.is_async {
         return None;
+    }
+    if body.class.is_none() {
+        return changed_table(module, body)
+            .map(|call| Effect::Field(Place { file: function.file, span: module.span(call) }));
     }
     let receiver = body.params.first()?.name;
     let mut has_waited = false;
@@ -408,6 +428,22 @@ fn changed_field(program: &Program, function: FunctionRef, is_left_out: fn(Name)
         }
     }
     None
+}
+
+/// A table of the module that is added to after a wait.
+fn changed_table(module: &racewalk_ir::Module, body: &racewalk_ir::Function) -> Option<ExprId> {
+    let after = body.events.iter().skip_while(|event| !matches!(event, Event::Suspend(..)));
+    let adds = |event: &Event| {
+        let Event::Call(call) = *event else { return None };
+        let Expr::Call(callee, _) = module.expr(call) else { return None };
+        let Expr::Attr(base, method) = module.expr(callee) else { return None };
+        let Expr::Name(name, racewalk_ir::Defs::Outer) = module.expr(base) else { return None };
+        let is_of_module = module.function(FunctionId(0)).symbol(name).is_some();
+        let is_addition = matches!(method.as_str(), "add" | "set" | "push");
+        (is_of_module && is_addition).then_some(call)
+    };
+    let is_counted = module.language.starts_at_call;
+    after.filter(|_| is_counted).find_map(adds)
 }
 
 fn finding(

@@ -100,7 +100,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "cancel/swallowed-error",
     question: Question::Cancel,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "the outcome of work that ran is dropped together with its error",
     source: include_str!("swallowed_error.rs"),
@@ -146,7 +146,11 @@ fn dropped_outcome(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Opti
     let is_side = is_side_module(ctx.module.name.as_str());
     let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_side { Confidence::Possible } else { Confidence::Likely })
-        .help("look at each outcome with `isinstance(…, BaseException)`, or use a task group, which raises")
+        .help(if ctx.module.language.starts_at_call {
+            "look at the `status` of each outcome, and deal with what was rejected"
+        } else {
+            "look at each outcome with `isinstance(…, BaseException)`, or use a task group, which raises"
+        })
         .shape(ctx.program.callee_name(site.callee).unwrap_or_default());
     Some(finding)
 }

@@ -116,7 +116,7 @@ impl Finder<'_, '_> {
             "difference_update",
             "symmetric_difference_update",
         ];
-        match touch(method.as_str(), arguments) {
+        match touch(self.ctx.module.language, method.as_str(), arguments) {
             Some(Touch::AsksIfEmpty | Touch::Looks | Touch::Gets) => Does::Reads,
             Some(_) => Does::Changes,
             None if changes_too.contains(&method.as_str()) => Does::Changes,

@@ -175,9 +175,12 @@ fn described(program: &Program, value: Type, depth: u32) -> String {
 
 /// The method prepares an object that nobody else has yet: a constructor, or what only constructors of its class call.
 pub(crate) fn is_constructor(program: &Program, function: FunctionRef) -> bool {
-    const NAMES: [&str; 4] = ["__init__", "__post_init__", "__new__", "model_post_init"];
+    let names = program.module(function.file).language.constructors;
     let body = program.function(function);
-    let is_named = |body: &racewalk_ir::Function| body.class.is_some() && NAMES.contains(&body.name.as_str());
+    let is_named = |body: &racewalk_ir::Function| {
+        let name = body.name.as_str();
+        body.class.is_some() && (names.contains(&name) || name == "model_post_init")
+    };
     if is_named(body) || body.class.is_none() || body.is_async {
         return is_named(body);
     }

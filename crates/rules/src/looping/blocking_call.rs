@@ -161,7 +161,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "loop/blocking-call",
     question: Question::Loop,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "a call that blocks the event loop's thread, directly or through plain functions",
     source: include_str!("blocking_call.rs"),

@@ -24,6 +24,7 @@ pub(super) fn holds_up_nobody(ctx: &Context<'_>, function: FunctionId) -> bool {
     is_test_module(module)
         || ctx.shared.alone.contains(&ctx.function_ref(function))
         || is_unused(ctx, function)
+        || ctx.module.language.has_one_thread && !serves_requests(ctx, function)
         || ((is_command_module(module) || is_side_module(module)) && !serves_requests(ctx, function))
         || prepares(ctx.module.function(function).name)
 }
@@ -60,8 +61,10 @@ pub(super) fn is_small(ctx: &Context<'_>, function: FunctionId, blocks: Blocks, 
             let stores = || {
                 serves_requests(ctx, function) && !is_handler(ctx, function) && stores_bytes(ctx, function, sink.site)
             };
+            // There is no other thread that could serve somebody meanwhile.
+            let holds_up_all = || ctx.module.language.has_one_thread && is_handler(ctx, function);
             let reads = || (is_handler(ctx, function) || is_repeated()) && reads_bytes(ctx, function, sink.site);
-            !stores() && !reads()
+            !stores() && !reads() && !holds_up_all()
         }
         Blocks::Input => !serves_requests(ctx, function),
         Blocks::Disk => !serves_requests(ctx, function) || works_on_new_directory(ctx, function, sink.site),
@@ -324,6 +327,8 @@ pub(super) fn confidence(ctx: &Context<'_>, function: FunctionId, blocks: Blocks
     }
     match blocks {
         Blocks::File | Blocks::LocalDatabase | Blocks::Cpu if is_direct => Confidence::Likely,
+        // What computes for a request holds up all others, however far down it stands.
+        Blocks::Cpu if ctx.module.language.has_one_thread => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }

@@ -1,5 +1,7 @@
 //! What the methods of containers and queues do to them, by the names that they have everywhere.
 
+use racewalk_ir::Language;
+
 /// What a method does to the container that it is called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touch {
@@ -9,6 +11,8 @@ pub(crate) enum Touch {
     Looks,
     /// Gives the element under a key.
     Gets,
+    /// Sets the element under a key: the first argument, to the second.
+    Sets,
     /// Adds an element.
     Inserts,
     /// Sets the element under a key when there is none.
@@ -22,7 +26,10 @@ pub(crate) enum Touch {
 }
 
 /// What the method of this name does, given this many arguments.
-pub(crate) fn touch(method: &str, arguments: usize) -> Option<Touch> {
+pub(crate) fn touch(language: &Language, method: &str, arguments: usize) -> Option<Touch> {
+    if language.has_map_methods {
+        return touch_of_map(method, arguments);
+    }
     Some(match method {
         "empty" => Touch::AsksIfEmpty,
         "get" if arguments > 0 => Touch::Gets,
@@ -33,6 +40,19 @@ pub(crate) fn touch(method: &str, arguments: usize) -> Option<Touch> {
         "pop" | "popleft" | "popitem" | "remove" | "get_nowait" => Touch::Takes,
         "discard" | "clear" => Touch::Drops,
         "update" => Touch::Replaces,
+        _ => return None,
+    })
+}
+
+/// The same where maps are read and written by methods.
+fn touch_of_map(method: &str, arguments: usize) -> Option<Touch> {
+    Some(match method {
+        "get" | "has" if arguments == 1 => Touch::Gets,
+        "keys" | "values" | "entries" | "slice" | "concat" | "indexOf" | "includes" => Touch::Looks,
+        "set" if arguments == 2 => Touch::Sets,
+        "push" | "unshift" | "add" => Touch::Inserts,
+        "pop" | "shift" | "splice" => Touch::Takes,
+        "delete" | "clear" => Touch::Drops,
         _ => return None,
     })
 }

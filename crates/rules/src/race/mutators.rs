@@ -78,8 +78,9 @@ fn changed(module: &Module, event: Event) -> Option<(ExprId, ExprId, How)> {
         Event::Call(call) => {
             let Expr::Call(callee, args) = module.expr(call) else { return None };
             let Expr::Attr(container, method) = module.expr(callee) else { return None };
-            match touch(method.as_str(), module.args(args).len())? {
+            match touch(module.language, method.as_str(), module.args(args).len())? {
                 Touch::Inserts if method.as_str() != "add" => Some((container, call, How::Appends)),
+                Touch::Sets => Some((container, call, How::SetsKey)),
                 Touch::AsksIfEmpty | Touch::Looks | Touch::Gets => None,
                 _ => Some((container, call, How::Other)),
             }

@@ -152,7 +152,7 @@ impl Overlaps {
                 let target = program.function(edge.target);
                 let is_apart =
                     self.guarded.contains(&(function, edge.site)) || has_own_loop(program, function, edge.site);
-                if is_apart || edge.how == How::Offloads || edge.is_override || target.name.as_str() == "__init__" {
+                if is_apart || edge.how == How::Offloads || edge.is_override || is_constructor(program, edge.target) {
                     continue;
                 }
                 let class = target.class.filter(|_| target.kind == FunctionKind::Function);
@@ -179,6 +179,12 @@ impl Overlaps {
 fn has_own_loop(program: &Program, function: FunctionRef, site: ExprId) -> bool {
     let around = program.module(function.file).parent(site).and_then(|around| program.site(function, around));
     around.is_some_and(|around| program.models_at(around).any(|model| model.runs_loop))
+}
+
+/// It prepares an instance that has just been made.
+fn is_constructor(program: &Program, function: FunctionRef) -> bool {
+    let names = program.module(function.file).language.initialisers;
+    names.contains(&program.function(function).name.as_str())
 }
 
 /// A place where a coroutine is started beside its caller.
@@ -433,7 +439,11 @@ fn started_in(
     call: ExprId,
     loops: &[usize],
 ) -> Option<Option<usize>> {
-    if matches!(module.role(call), Role::Awaited | Role::Returned | Role::Dropped | Role::IteratedAsync) {
+    let is_dropped = matches!(module.role(call), Role::Dropped | Role::Discarded);
+    if is_dropped && module.language.starts_at_call {
+        return Some(loops.first().copied());
+    }
+    if is_dropped || matches!(module.role(call), Role::Awaited | Role::Returned | Role::IteratedAsync) {
         return None;
     }
     let events = &program.function(by).events;
@@ -774,8 +784,8 @@ impl Made {
             }
             for site in program.sites(function) {
                 let Type::Class(class) = site.callee else { continue };
-                match (body.class, body.name.as_str()) {
-                    (Some(id), "__init__" | "__post_init__") => {
+                match body.class {
+                    Some(id) if is_constructor(program, function) => {
                         by_constructors.entry(class).or_default().push(ClassRef { file: function.file, id });
                     }
                     _ if is_for_call(program, function, site.call) => {

@@ -556,7 +556,7 @@ impl<'p> Walk<'_, 'p> {
         if site.is_some_and(|site| matches!(site.callee, Type::Function(_) | Type::Method(..))) {
             return;
         }
-        let touched = touch(method.as_str(), arguments);
+        let touched = touch(self.module.language, method.as_str(), arguments);
         if !self.is_written(receiver) {
             return;
         }
@@ -571,6 +571,7 @@ impl<'p> Walk<'_, 'p> {
                 let cell = keyed(cell);
                 self.learn_read_of(cell, receiver);
             }
+            Some(Touch::Sets) => self.set_under_key(keyed(cell), call),
             Some(Touch::Inserts) => self.write(cell, What::Insert, None, call, None),
             Some(Touch::InsertsOnce) => self.forget_tests(cell),
             Some(Touch::Takes) => self.write(cell, What::Take, None, call, None),
@@ -578,6 +579,15 @@ impl<'p> Walk<'_, 'p> {
             Some(Touch::Replaces) => self.write(cell, What::Value, first, call, None),
             Some(Touch::Looks | Touch::AsksIfEmpty) | None => self.learn_read_of(cell, receiver),
         }
+    }
+
+    /// `container.set(key, value)`
+    fn set_under_key(&mut self, cell: Cell, call: ExprId) {
+        let value = match self.module.expr(call) {
+            Expr::Call(_, args) => self.module.args(args).get(1).map(|arg| arg.value),
+            _ => None,
+        };
+        self.write(cell, What::Value, value, call, None);
     }
 
     /// The functions of the program that an awaited operand runs.
@@ -909,7 +919,7 @@ impl<'p> Walk<'_, 'p> {
     fn is_get(&self, value: ExprId) -> bool {
         let Expr::Call(callee, args) = self.module.expr(value) else { return false };
         matches!(self.module.expr(callee), Expr::Attr(_, method)
-            if touch(method.as_str(), self.module.args(args).len()) == Some(Touch::Gets))
+            if touch(self.module.language, method.as_str(), self.module.args(args).len()) == Some(Touch::Gets))
     }
 
     /// `kept or await make()`, in the value or in what made it.
@@ -1036,7 +1046,7 @@ impl<'p> Walk<'_, 'p> {
                 Expr::Operation(_) | Expr::Format(_) => Sense::Computed,
                 Expr::Call(callee, args) => match self.module.expr(callee) {
                     Expr::Attr(_, method) if callee == current => {
-                        match touch(method.as_str(), self.module.args(args).len()) {
+                        match touch(self.module.language, method.as_str(), self.module.args(args).len()) {
                             Some(Touch::AsksIfEmpty) => sense.negated(),
                             Some(Touch::Gets | Touch::Looks) => sense,
                             _ => Sense::Other,

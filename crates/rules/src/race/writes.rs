@@ -103,8 +103,10 @@ fn in_file(program: &Program, file: FileId) -> Vec<Names> {
 fn changed_by_call(module: &Module, call: ExprId) -> Option<ExprId> {
     let Expr::Call(callee, args) = module.expr(call) else { return None };
     let Expr::Attr(container, method) = module.expr(callee) else { return None };
-    match touch(method.as_str(), module.args(args).len())? {
-        Touch::Inserts | Touch::InsertsOnce | Touch::Takes | Touch::Drops | Touch::Replaces => Some(container),
+    match touch(module.language, method.as_str(), module.args(args).len())? {
+        Touch::Sets | Touch::Inserts | Touch::InsertsOnce | Touch::Takes | Touch::Drops | Touch::Replaces => {
+            Some(container)
+        }
         Touch::AsksIfEmpty | Touch::Looks | Touch::Gets => None,
     }
 }

@@ -155,7 +155,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/check-then-act",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "an action relies on a test of shared state that a suspension has made outdated",
     source: include_str!("check_then_act.rs"),

@@ -234,7 +234,7 @@ impl Section<'_, '_> {
                 let Expr::Call(callee, args) = ctx.module.expr(call) else { return None };
                 let Expr::Attr(table, method) = ctx.module.expr(callee) else { return None };
                 let args = ctx.module.args(args);
-                let touch = touch(method.as_str(), args.len())?;
+                let touch = touch(ctx.module.language, method.as_str(), args.len())?;
                 let is_keyed = matches!(touch, Touch::Gets | Touch::InsertsOnce | Touch::Drops) && !args.is_empty();
                 let is_map = matches!(ctx.evaluator.eval(self.function, table).without_none(), Type::Mapping(_));
                 if !is_keyed || !is_map {

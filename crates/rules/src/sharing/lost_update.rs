@@ -171,7 +171,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/lost-update",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "shared state is read, then written back after a suspension: what another task wrote meanwhile is lost",
     source: include_str!("lost_update.rs"),

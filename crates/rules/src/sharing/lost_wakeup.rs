@@ -322,7 +322,7 @@ fn is_used_up(ctx: &Context<'_>, signal: &Signal, tested: &[Root]) -> bool {
 fn takes_out(ctx: &Context<'_>, call: ExprId) -> bool {
     let Expr::Call(callee, args) = ctx.module.expr(call) else { return false };
     matches!(ctx.module.expr(callee), Expr::Attr(_, method)
-        if touch(method.as_str(), ctx.module.args(args).len()) == Some(Touch::Takes))
+        if touch(ctx.module.language, method.as_str(), ctx.module.args(args).len()) == Some(Touch::Takes))
 }
 
 fn receiver(ctx: &Context<'_>, call: ExprId) -> Option<ExprId> {

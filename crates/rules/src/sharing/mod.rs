@@ -690,7 +690,7 @@ fn takes_back(module: &racewalk_ir::Module, kind: BindingKind) -> bool {
 }
 
 fn is_constructor_of(module: &racewalk_ir::Module, function: FunctionId) -> bool {
-    matches!(module.function(function).name.as_str(), "__init__" | "__post_init__" | "__new__")
+    module.language.constructors.contains(&module.function(function).name.as_str())
 }
 
 fn witness(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, words: &Words, told: &Told) -> Witness {

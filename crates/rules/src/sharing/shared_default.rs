@@ -320,7 +320,7 @@ fn changed(module: &Module, event: Event, is_it: &dyn Fn(ExprId) -> bool) -> Opt
             let Expr::Call(callee, args) = module.expr(call) else { return None };
             let Expr::Attr(receiver, method) = module.expr(callee) else { return None };
             let is_change = matches!(
-                touch(method.as_str(), module.args(args).len()),
+                touch(module.language, method.as_str(), module.args(args).len()),
                 Some(Touch::Inserts | Touch::InsertsOnce | Touch::Replaces)
             );
             (is_change && is_it(innermost(module, receiver))).then_some(call)

@@ -166,7 +166,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/stale-write",
     question: Question::Share,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "overlapping calls store what they awaited in one place: a slower, older answer overwrites the newer",
     source: include_str!("stale_write.rs"),

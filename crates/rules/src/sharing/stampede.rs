@@ -165,7 +165,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/stampede",
     question: Question::Share,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "javascript"],
     on_by_default: true,
     summary: "tasks that find nothing all do the expensive work: lazy set-up, a cache filled without a re-check",
     source: include_str!("stampede.rs"),

@@ -1,17 +1,19 @@
 //! Room to lower into, used again for file after file: what is kept of a file is then as large as it must be, and nothing
 //! has to grow.
 
-use racewalk_ir::{Arg, Binding, BindingId, Expr, ExprId, Function, Module, Role, Span};
+use crate::{
+    Arg, Binding, BindingId, Expr, ExprId, Function, FunctionId, FunctionKind, Module, Role, Span, Stub, flow,
+};
 use std::cell::RefCell;
 
 thread_local! {
     /// The room of this thread.
-    pub(crate) static ARENAS: RefCell<Arenas> = RefCell::default();
+    static ARENAS: RefCell<Arenas> = RefCell::default();
 }
 
 /// The tables of a module that grow while it is lowered.
 #[derive(Default)]
-pub(crate) struct Arenas {
+struct Arenas {
     exprs: Vec<Expr>,
     spans: Vec<Span>,
     parents: Vec<ExprId>,
@@ -24,14 +26,41 @@ pub(crate) struct Arenas {
     def_lists: Vec<BindingId>,
 }
 
+/// Fills a module, whose tables must be empty, in the room of this thread, and resolves what its functions read.
+pub fn fill(mut module: Module, lower: impl FnOnce(Module) -> Module) -> Module {
+    let mut arenas = ARENAS.take();
+    arenas.lend(&mut module);
+    let mut module = lower(module);
+    for function in 0..module.functions.len() {
+        flow::resolve_locals(&mut module, FunctionId(function as u32));
+    }
+    if module.signatures_only {
+        module.functions.iter_mut().for_each(|function| function.events = Vec::new());
+    }
+    arenas.take_back(&mut module);
+    ARENAS.set(arenas);
+    module
+}
+
+/// What stands in a declaration file never runs, also where a generator of such files left bodies in it.
+pub fn forget_bodies(module: &mut Module) {
+    let functions = module.functions.iter_mut();
+    for function in functions.filter(|function| matches!(function.kind, FunctionKind::Function | FunctionKind::Lambda))
+    {
+        function.events = Vec::new();
+        function.return_values = Vec::new();
+        function.stub = Stub::Empty;
+    }
+}
+
 impl Arenas {
     /// Gives the module this room for its tables, which must be empty.
-    pub(crate) fn lend(&mut self, module: &mut Module) {
+    fn lend(&mut self, module: &mut Module) {
         self.each(module, Lend);
     }
 
     /// Takes the room back and leaves the module tables of their exact sizes.
-    pub(crate) fn take_back(&mut self, module: &mut Module) {
+    fn take_back(&mut self, module: &mut Module) {
         self.each(module, TakeBack);
     }
 
