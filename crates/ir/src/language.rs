@@ -14,6 +14,18 @@ pub struct Language {
     pub awaitable: &'static str,
     /// How an async function is declared, in messages.
     pub async_function: &'static str,
+    /// A lock for tasks, with its article, in advice.
+    pub a_lock: &'static str,
+    /// How several are waited for together, in advice.
+    pub together: &'static str,
+    /// How such a wait is kept from leaving work behind that nobody waits for, in advice.
+    pub not_leaving_any: &'static str,
+    /// How many are kept from working at once, in advice.
+    pub limiting: &'static str,
+    /// Where what blocks may run, in advice; `{}` stands for what is called.
+    pub elsewhere: &'static str,
+    /// Where what computes may run, in advice.
+    pub computing_elsewhere: &'static str,
     /// A call of an async function starts it at once; else it starts when somebody awaits it.
     pub starts_at_call: bool,
     /// One thread serves all that a process is asked.

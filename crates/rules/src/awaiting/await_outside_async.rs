@@ -148,7 +148,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, kind: SuspendKind, operand: Ex
         FunctionKind::Lambda => ("in a lambda".to_owned(), "write an `async def` in its place".to_owned()),
         FunctionKind::Function => (
             format!("in the plain function `{}`", body.name),
-            format!("make it `async def {}` and await it at each of its calls", body.name),
+            format!("make it `{} {}` and await it at each of its calls", ctx.module.language.async_function, body.name),
         ),
     };
     let span = ctx.module.span(expr);

@@ -496,10 +496,11 @@ impl Serial<'_, '_> {
         );
         Finding::new(&RULE, ctx.place(round.wait), ctx.symbol(self.function), message)
             .confidence(confidence(round.asking))
-            .help(
-                "start them together and wait for all: `gather`, or a task group, with a semaphore that bounds how many \
-                 are on their way; or ask for all of them at once, where the other side can",
-            )
+            .help(format!(
+                "start them together and wait for all: {}, with a semaphore that bounds how many are on their way; or ask \
+                 for all of them at once, where the other side can",
+                ctx.module.language.together
+            ))
             .related(ctx.place(round.source), "one after another for these")
             .shape(work)
     }
@@ -520,7 +521,7 @@ impl Serial<'_, '_> {
         );
         let mut finding = Finding::new(&RULE, ctx.place(row.waits[1].call), ctx.symbol(self.function), message)
             .confidence(confidence(row.asking))
-            .help("start them together and wait for all: `gather`, or a task group")
+            .help(format!("start them together and wait for all: {}", ctx.module.language.together))
             .shape(works.join(","));
         for wait in row.waits.iter().filter(|wait| wait.at != row.waits[1].at) {
             finding = finding.related(ctx.place(wait.call), "this one could be on its way meanwhile");

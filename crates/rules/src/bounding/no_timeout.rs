@@ -292,6 +292,7 @@ fn is_waited_for(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
 fn limit_help(ctx: &Context<'_>, site: &Site) -> String {
     let param = ctx.program.model_at(site).and_then(|model| model.timeout_params.first());
     match param {
+        Some(param) if ctx.module.language.has_option_objects => format!("pass a limit, as `{param}` of its options"),
         Some(param) => format!("pass `{param}=`, or put it into a block with a time limit"),
         None => {
             "put it into a block with a time limit, and treat the end of the time like any other failure".to_owned()

@@ -584,7 +584,7 @@ fn finding(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut, size: Size
     let message = format!("`{work}()` is started for every element of `{source}` at once, which {origin}");
     Finding::new(&RULE, ctx.place(fan_out.call), ctx.symbol(function), message)
         .confidence(confidence)
-        .help("let a semaphore inside the coroutine bound how many work at once, or use a fixed number of workers on a queue")
+        .help(ctx.module.language.limiting)
         .related(ctx.place(fan_out.source), "one for each of these")
         .shape(work)
 }

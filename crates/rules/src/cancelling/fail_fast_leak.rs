@@ -471,9 +471,7 @@ fn finding(
     };
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(confidence)
-        .help(
-            "use a task group, which cancels the others and waits for them; or let all settle, and undo what succeeded",
-        )
+        .help(ctx.module.language.not_leaving_any)
         .shape(work);
     if let Some(Effect::Outside(place) | Effect::Field(place)) = effect {
         finding = finding.related(place, "the change");

@@ -386,11 +386,9 @@ fn help(ctx: &Context<'_>, sink: &Sink, blocks: Blocks, helper: Option<&str>) ->
         .iter()
         .find_map(|member| ctx.program.model_of(*member).and_then(|model| model.instead.as_deref()));
     let offload = match (blocks, helper) {
-        (Blocks::Cpu, _) => {
-            "a process pool (`loop.run_in_executor(process_pool, …)`): a thread would not free the CPU".to_owned()
-        }
-        (_, Some(helper)) => format!("`await asyncio.to_thread({helper}, …)`"),
-        (_, None) => "`await asyncio.to_thread(…)`".to_owned(),
+        (Blocks::Cpu, _) => ctx.module.language.computing_elsewhere.to_owned(),
+        (_, Some(helper)) => ctx.module.language.elsewhere.replace("{}", &format!("{helper}, ")),
+        (_, None) => ctx.module.language.elsewhere.replace("{}", ""),
     };
     match instead {
         Some(instead) => format!("use {instead}; or move the call off the loop's thread with {offload}"),

@@ -181,7 +181,7 @@ fn message(told: &Told) -> String {
 }
 
 fn help(told: &Told) -> (String, &'static str, &'static str) {
-    let lock = if told.is_keyed { "a lock of that key" } else { "one asyncio.Lock of the same object" };
+    let lock = told.lock();
     (
         format!(
             "do what the test allows before the first wait (claim `{}`, then work), or hold {lock} over test and action",

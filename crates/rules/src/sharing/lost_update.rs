@@ -199,7 +199,7 @@ fn help(told: &Told) -> (String, &'static str, &'static str) {
             "a lock around the whole statement: it works, and makes every caller wait for the slowest",
         );
     }
-    let lock = if told.is_keyed { "a lock of that key" } else { "one asyncio.Lock of the same object" };
+    let lock = told.lock();
     (
         format!(
             "hold {lock} from the read to the write, or read `{}` again after the wait and change it in one step",

@@ -539,10 +539,20 @@ struct Told {
     other: String,
     /// What the write does.
     what: What,
+    /// What a lock for tasks is called, with its article.
+    a_lock: &'static str,
     /// The cell is an element under a key.
     is_keyed: bool,
     /// The read and the write are one statement.
     is_one_statement: bool,
+}
+
+impl Told {
+    /// The lock that would do, in advice.
+    fn lock(&self) -> String {
+        let (_, lock) = self.a_lock.split_once(' ').unwrap_or(("", self.a_lock));
+        if self.is_keyed { "a lock of that key".to_owned() } else { format!("one {lock} of the same object") }
+    }
 }
 
 fn finding(
@@ -558,6 +568,7 @@ fn finding(
         wait: ctx.program.path_text(ctx.file, conflict.suspend),
         other: other_text(ctx, function, overlapping.evidence),
         what: conflict.what,
+        a_lock: ctx.module.language.a_lock,
         is_keyed: conflict.cell.key.is_some(),
         is_one_statement: is_one_statement(ctx, conflict),
     };

@@ -190,7 +190,7 @@ fn help(told: &Told) -> (String, &'static str, &'static str) {
     let (what, lock) = if told.is_keyed {
         ("the task that fetches under the key", "a lock of that key")
     } else {
-        ("the task that makes it", "an asyncio.Lock")
+        ("the task that makes it", told.a_lock)
     };
     (
         format!(
