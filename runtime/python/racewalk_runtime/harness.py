@@ -1,0 +1,442 @@
+"""From a plan to calls that can be started again and again from the same state."""
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import contextlib
+import inspect
+import random
+import sys
+import sysconfig
+import types
+import warnings
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from . import cells, construct, keys
+from .cells import Cell
+from .importing import NotRunnable, Project, Resolved
+from .loop import ExplorerLoop
+from .plan import Plan, StubSpec, Target
+from .reach import Reach, underlying
+from .schedule import Call, Decision, Execution
+from .state import Checkpoint
+from .stubs import Stub, World
+
+#: Error that an awaited operation fails with when the plan names none.
+DEFAULT_ERROR = "ConnectionError"
+
+
+class Entry(NamedTuple):
+    """A resolved target: the function to call, and the class whose object it is called on."""
+
+    target: Target
+    module: types.ModuleType
+    owner: Optional[type]
+    name: str
+    function: Callable[..., Any]
+
+
+class Harness:
+    """The project's code, loaded, with stand-ins in place. One for a run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.loop = ExplorerLoop()
+        self.world = World(self.loop, plan.policy or "pure", plan.absent)
+        asyncio.set_event_loop(self.loop)
+        self.project = Project(plan.root, plan.path, self.world)
+        self.entries = [entry for target in plan.targets for entry in self._entries(target)]
+        self.builder = construct.Builder(self.project, self.world)
+        self.named_stubs: List[str] = []
+        for spec in plan.stubs:
+            self._stub(spec)
+        reach = Reach(self.project, self._starts())
+        self.functions = reach.functions
+        self.globals = reach.globals()
+        self._roots = reach.roots
+        self._stdlib = sysconfig.get_paths()["stdlib"]
+        self.checkpoint = Checkpoint(
+            self._roots + [value for names in self.globals for value in names.values()], self._looked_into)
+        #: Warnings of this schedule about coroutines that were never awaited.
+        self.never_awaited: List[str] = []
+
+    # -- targets --------------------------------------------------------------------------------------------------
+    def _entries(self, target: Target) -> List[Entry]:
+        found = self.project.resolve(target.call)
+        if isinstance(found.value, type):
+            return self._methods(target, found)
+        if not callable(found.value):
+            raise NotRunnable("%s cannot be called" % target.call)
+        owner = found.owner if isinstance(found.owner, type) else None
+        if owner is not None and isinstance(inspect.getattr_static(owner, found.attribute), (staticmethod, classmethod)):
+            owner = None
+        return [Entry(target, found.module, owner, found.attribute, found.value)]
+
+    def _methods(self, target: Target, found: Resolved) -> List[Entry]:
+        """A class stands for its public coroutine methods."""
+        kind = found.value
+        names = [name for name, item in vars(kind).items()
+                 if inspect.iscoroutinefunction(item) and not name.startswith("_")]
+        if not names:
+            raise NotRunnable("%s has no public coroutine methods" % target.call)
+        return [Entry(target, found.module, kind, name, getattr(kind, name)) for name in names]
+
+    def _starts(self) -> List[Any]:
+        starts: List[Any] = [entry.function for entry in self.entries]
+        starts.extend(entry.owner for entry in self.entries if entry.owner is not None)
+        starts.extend(self.project.resolve(name).value for name in self.plan.restore)
+        return starts
+
+    def _looked_into(self, module: str) -> bool:
+        """Classes of the standard library have no state of their own."""
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return bool(file) and (self.project.is_ours(module) or "site-packages" in str(file)
+                               or not str(file).startswith(self._stdlib))
+
+    # -- stand-ins ------------------------------------------------------------------------------------------------
+    def _stub(self, spec: StubSpec) -> None:
+        path = spec.call.rpartition(":")[2]
+        if spec.fails:
+            self.world.errors[path] = tuple(self.error(name) for name in spec.fails)
+        self.named_stubs.append(path)
+        if ":" not in spec.call:
+            if spec.has_result:
+                self.world.results[path] = self._result(spec.result, self.entries[0].module)
+            return
+        found = self.project.resolve(spec.call)
+        if spec.has_result:
+            self.world.results[path] = self._result(spec.result, found.module)
+        original = found.value
+        if spec.plain or (isinstance(original, types.FunctionType) and not is_asynchronous(original)):
+            self.world.plain_functions.add(path)
+        setattr(found.owner, found.attribute, Stub(self.world, path))
+
+    def _result(self, spec: Any, module: types.ModuleType) -> Callable[..., Any]:
+        value = self.builder.from_plan(spec, "result", vars(module))
+        if isinstance(spec, dict) and "expr" in spec and callable(value):
+            return value
+        return lambda *_args: value
+
+    def error(self, name: str) -> Callable[[], BaseException]:
+        """A factory of the error that a name stands for in the targets' modules."""
+        kind: Any = None
+        if ":" in name:
+            kind = self.project.resolve(name).value
+        else:
+            for namespace in [vars(entry.module) for entry in self.entries] + [vars(builtins), vars(asyncio)]:
+                kind = _lookup(namespace, name)
+                if kind is not None:
+                    break
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise NotRunnable("errors: %s is no exception type" % name)
+
+        def make() -> BaseException:
+            try:
+                return kind("injected by racewalk")
+            except TypeError:
+                return kind()
+
+        make.__name__ = kind.__name__
+        return make
+
+    def handled_errors(self) -> List[str]:
+        """The types that `except` clauses of the functions name, broad ones left out."""
+        found: Dict[str, None] = {}
+        for function in self.functions:
+            tree = cells.definition_of(function)
+            for node in ast.walk(tree) if tree is not None else ():
+                if isinstance(node, ast.ExceptHandler) and node.type is not None:
+                    items = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+                    for item in items:
+                        name = _dotted(item)
+                        if name and not name.endswith(("Exception", "CancelledError", "TimeoutError")):
+                            found.setdefault(name)
+        return [name for name in found if self._is_error(name)]
+
+    def _is_error(self, name: str) -> bool:
+        try:
+            self.error(name)
+        except NotRunnable:
+            return False
+        return True
+
+    # -- schedules ------------------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        """Back to the state before the first schedule."""
+        self.loop.reset()
+        for names in self.globals:
+            names.restore()
+        self.checkpoint.restore()
+        self.world.reset()
+        self.never_awaited.clear()
+        random.seed(self.plan.seed)
+
+    def note_warning(self, message: Any, category: type, filename: str, lineno: int, *_rest: Any) -> None:
+        """For `warnings.showwarning`."""
+        if issubclass(category, RuntimeWarning) and "was never awaited" in str(message):
+            self.never_awaited.append(str(message))
+
+    def scenarios(self, count: int) -> Iterator["Scenario"]:
+        """The ways of making `count` overlapping calls."""
+        groups = [[entry] for entry in self.entries]
+        if any(entry.target.times > 1 for entry in self.entries) or len(self.plan.targets) > 1:
+            groups = [[entry for entry in self.entries for _ in range(entry.target.times)]]
+        for entries in groups:
+            chosen = [entries[number % len(entries)] for number in range(max(count, len(entries)))]
+            arguments = [self.arguments(entry) for entry in chosen]
+            for variant in construct.variants_of(arguments):
+                yield Scenario(self, chosen, arguments, variant)
+
+    def arguments(self, entry: Entry) -> Dict[str, Any]:
+        given = {name: self.builder.from_plan(value, name, vars(entry.module))
+                 for name, value in entry.target.args.items()}
+        try:
+            return self.builder.arguments(entry.function, given)
+        except (TypeError, ValueError) as error:
+            raise NotRunnable("%s: its parameters cannot be told: %s" % (entry.target.call, error))
+
+    def receiver(self, entry: Entry) -> Any:
+        """The object that a method is called on, made anew."""
+        spec = entry.target.receiver
+        namespace = vars(entry.module)
+        if spec is None:
+            return self.builder.instance(entry.owner, "self", {}, 0)
+        if {"ref", "expr", "new", "stub"} & set(spec):
+            return self.builder.from_plan(spec, "self", namespace)
+        given = {name: self.builder.from_plan(value, name, namespace) for name, value in spec.items()}
+        return self.builder.instance(entry.owner, "self", given, 0)
+
+
+class Scenario:
+    """A number of calls with their arguments, sharing one receiver and the objects among the arguments."""
+
+    def __init__(self, harness: Harness, entries: Sequence[Entry], arguments: Sequence[Dict[str, Any]],
+                 variant: str) -> None:
+        self.harness = harness
+        self.entries = list(entries)
+        self.variant = variant
+        self.labels = [chr(ord("A") + number) for number in range(len(self.entries))]
+        self._templates = list(arguments)
+        self._build()
+        self._groups = self._find_groups()
+        self.cells = self._find_cells()
+
+    @property
+    def count(self) -> int:
+        return len(self.entries)
+
+    def _build(self) -> None:
+        harness = self.harness
+        #: By class: calls of the same class share one object.
+        self.receivers: Dict[Optional[type], Any] = {}
+        for entry in self.entries:
+            if entry.owner is not None and entry.owner not in self.receivers:
+                self.receivers[entry.owner] = harness.receiver(entry)
+        shared: Dict[int, Dict[str, Any]] = {}
+        self.arguments = []
+        for number, entry in enumerate(self.entries):
+            template = shared.setdefault(id(entry), self._templates[number])
+            self.arguments.append(construct.vary(template, self.variant, number))
+        self._functions = [
+            getattr(self.receivers[entry.owner], entry.name) if entry.owner is not None else entry.function
+            for entry in self.entries]
+        self._checkpoint = Checkpoint(list(self.receivers.values()) + self.arguments, harness._looked_into)
+
+    def _find_groups(self) -> List[int]:
+        groups: List[int] = []
+        for number, entry in enumerate(self.entries):
+            same = [other for other in range(number)
+                    if self.entries[other] is entry and _same(self.arguments[other], self.arguments[number])]
+            groups.append(groups[same[0]] if same else number)
+        return groups
+
+    @property
+    def groups(self) -> List[int]:
+        """For each call the number of the first call that is interchangeable with it."""
+        return self._groups
+
+    def begin(self) -> List[Call]:
+        """Puts everything back; answers with the calls to start."""
+        self.harness.reset()
+        if self._checkpoint.complete:
+            self._checkpoint.restore()
+        else:
+            self._rebuild()
+        return [Call(label, self._starter(number), self._groups[number]) for number, label in enumerate(self.labels)]
+
+    def _rebuild(self) -> None:
+        """Something among the receivers and arguments cannot be put back, so all are made anew."""
+        self._templates = [self.harness.arguments(entry) for entry in self.entries]
+        self._build()
+
+    def rebuild(self) -> List[Call]:
+        """For another event loop: nothing of the receivers and arguments is kept."""
+        self.harness.reset()
+        self._rebuild()
+        return [Call(label, self._starter(number), self._groups[number]) for number, label in enumerate(self.labels)]
+
+    def _starter(self, number: int) -> Callable[[], Any]:
+        function, arguments = self._functions[number], self.arguments[number]
+        return lambda: as_coroutine(function, arguments)
+
+    # -- what is compared -----------------------------------------------------------------------------------------
+    def _find_cells(self) -> List[Cell]:
+        plan = self.harness.plan
+        names = plan.finding.cells or self.default_cells() + cells.torn(self._functions)
+        return [cells.parse(name) for name in dict.fromkeys(names)]
+
+    def default_cells(self) -> List[str]:
+        """Parameters whose default is an object that all calls share."""
+        found: List[str] = []
+        for function in self._functions:
+            for name, parameter in inspect.signature(function).parameters.items():
+                if isinstance(parameter.default, (dict, list, set)):
+                    found.append(name)
+        return found
+
+    def everything(self) -> List[Cell]:
+        """All shared state, for a finding of a rule about state whose cells nobody could tell."""
+        names = ["self"] if self.receivers else []
+        names.extend(name for name, value in self.arguments[0].items() if not isinstance(value, (str, int, float)))
+        for held in self.harness.globals:
+            names.extend(name for name, value in held.current().items() if is_data(value))
+        return [cells.parse(name) for name in names]
+
+    def root(self, name: str) -> Any:
+        """What a cell's root name stands for."""
+        if name == "self" or name == "cls":
+            return next(iter(self.receivers.values()), cells.MISSING)
+        if ":" in name:
+            return self.harness.project.resolve(name).value
+        for arguments in self.arguments:
+            if name in arguments:
+                return arguments[name]
+        for function, entry in zip(self._functions, self.entries):
+            found = _named_in(function, entry, name)
+            if found is not cells.MISSING:
+                return found
+        for held in self.harness.globals:
+            current = held.current()
+            if name in current:
+                return current[name]
+        return cells.MISSING
+
+    def key(self, options: Sequence[Decision], execution: Execution) -> Optional[bytes]:
+        """The key of the present state, for `search.DepthFirst`."""
+        harness = self.harness
+        facts = (tuple(options), execution.early, execution.faults, execution.cancels, len(harness.never_awaited),
+                 len(harness.loop.problems), len(execution.outlived), harness.world.facts())
+        roots: List[Any] = [self.receivers, self.arguments, harness.world]
+        roots.extend(harness.checkpoint.contents())
+        roots.extend(names.current() for names in harness.globals)
+        return keys.key_of(roots, facts, harness.loop)
+
+    def shared_objects(self) -> Dict[str, Any]:
+        """Where to look for locks, semaphores, and tasks that somebody holds; by name."""
+        found: Dict[str, Any] = {"self": receiver for receiver in self.receivers.values()}
+        for arguments in self.arguments:
+            found.update(arguments)
+        for names in self.harness.globals:
+            found.update(names.current())
+        found["other objects"] = self.harness.checkpoint.contents()
+        return found
+
+
+def as_coroutine(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+    """A coroutine for whatever the target is: coroutine function, generator, awaitable-giving or plain function."""
+    if inspect.isasyncgenfunction(inspect.unwrap(function)):
+        return _exhaust(call(function, arguments))
+    if inspect.iscoroutinefunction(function):
+        return call(function, arguments)
+    return _await_result(function, arguments)
+
+
+def call(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+    """Calls by name, positional-only parameters aside."""
+    try:
+        return function(**arguments)
+    except TypeError:
+        positional = [name for name, parameter in inspect.signature(function).parameters.items()
+                      if parameter.kind == parameter.POSITIONAL_ONLY]
+        if not positional:
+            raise
+        rest = {name: value for name, value in arguments.items() if name not in positional}
+        return function(*[arguments[name] for name in positional if name in arguments], **rest)
+
+
+async def _exhaust(generator: Any) -> List[Any]:
+    return [item async for item in generator]
+
+
+async def _await_result(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+    result = call(function, arguments)
+    if isinstance(result, Stub) or not hasattr(result, "__await__"):
+        return result
+    return await result
+
+
+def is_asynchronous(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives something to await, enter or iterate over asynchronously, as far as can be told."""
+    plain = underlying(function)
+    if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+        return True
+    tree = cells.definition_of(plain)
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []
+    return tree is None or any(isinstance(value, ast.Call) for value in returns)
+
+
+def is_data(value: Any) -> bool:
+    """Whether a module-level name stands for state, and not for code."""
+    code = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+    return not isinstance(value, code) and not callable(value)
+
+
+def _named_in(function: Callable[..., Any], entry: Entry, name: str) -> Any:
+    """A name as a function sees it: what its closure keeps, its defaults, its module."""
+    plain = underlying(function)
+    for part in (function, plain):
+        code = getattr(part, "__code__", None)
+        closure = getattr(part, "__closure__", None)
+        if code is not None and closure and name in code.co_freevars:
+            return closure[code.co_freevars.index(name)].cell_contents
+    try:
+        parameter = inspect.signature(plain).parameters.get(name)
+    except (TypeError, ValueError):
+        parameter = None
+    if parameter is not None and parameter.default is not parameter.empty:
+        return parameter.default
+    namespace = getattr(plain, "__globals__", vars(entry.module))
+    return namespace.get(name, cells.MISSING)
+
+
+def _same(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    return list(one) == list(other) and all(
+        one[name] is other[name] or (type(one[name]) is type(other[name]) and isinstance(one[name], (str, int, float))
+                                     and one[name] == other[name]) for name in one)
+
+
+def _lookup(namespace: Dict[str, Any], dotted: str) -> Any:
+    head, *rest = dotted.split(".")
+    value = namespace.get(head)
+    for part in rest:
+        value = getattr(value, part, None)
+    return value
+
+
+def _dotted(node: Any) -> Optional[str]:
+    parts: List[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id] + parts[::-1]) if isinstance(node, ast.Name) else None
+
+
+@contextlib.contextmanager
+def hearing_warnings(harness: Harness) -> Iterator[None]:
+    """Within it, warnings go to the harness."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", message=".*was never awaited", category=RuntimeWarning)
+        warnings.showwarning = harness.note_warning  # type: ignore[assignment]
+        yield

@@ -1,0 +1,412 @@
+"""From a plan to a verdict."""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import platform
+import sys
+import time
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from . import replay, timeline
+from .determinism import GUARD, controlled
+from .harness import DEFAULT_ERROR, Harness, Scenario, hearing_warnings
+from .importing import NotRunnable
+from .oracles import Judge, Outcome, Reference, Violation, observe, orders, permits_in
+from .plan import NEEDS_CANCEL, NEEDS_FAULT, Plan
+from .schedule import Bounds, Decision, Execution, tidy_up
+from .search import DepthFirst, Random, Script, minimise
+from .state import readable
+
+#: How often a failing schedule must fail again on the stock event loop.
+REPLAYS = 3
+
+#: Schedules between two garbage collections; in between the collector is off.
+COLLECT_EVERY = 1024
+
+#: The part of the budget that finding out what one-after-the-other comes to may take.
+REFERENCE_SHARE = 0.35
+
+#: Kinds that one call alone can show.
+ALONE = ("task-outlives-call", "exception-lost", "never-awaited", "swallowed-cancellation")
+
+#: Kinds that are looked for when something fails or is cancelled.
+UNDER_DISTURBANCE = ("permit-leak", "deadlock", "swallowed-cancellation", "task-outlives-call", "exception-lost")
+
+
+class Inconclusive(Exception):
+    """The run didn't exercise the finding. `field` is the part of the plan that would help."""
+
+    def __init__(self, why: str, field: Optional[str] = None) -> None:
+        super().__init__(why)
+        self.field = field
+
+
+class Phase(NamedTuple):
+    """One search that was made."""
+
+    calls: int
+    variant: str
+    policy: str
+    bounds: Bounds
+    schedules: int
+    pruned: int
+    cut: int
+    opaque: int
+    exhausted: bool
+    seconds: float
+
+    def to_json(self) -> Dict[str, Any]:
+        return dict(self.bounds.to_json(), calls=self.calls, arguments=self.variant, policy=self.policy,
+                    schedules=self.schedules, pruned=self.pruned, cut=self.cut, unpruned_states=self.opaque,
+                    exhaustive=self.exhausted, seconds=round(self.seconds, 4))
+
+
+class Witness(NamedTuple):
+    """A schedule that goes wrong."""
+
+    scenario: Scenario
+    judge: Judge
+    trace: List[Decision]
+    violations: List[Violation]
+    bounds: Bounds
+    #: How many schedules had been run when it was met, itself included.
+    number: int
+
+
+class Prover:
+    """One run over one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.kinds = plan.kinds()
+        self.phases: List[Phase] = []
+        self.schedules = 0
+        self.completed = 0
+        self._deadline = 0.0
+        self._lines: set = set()
+        self.harness = Harness(plan)
+        self.reference: Optional[Reference] = None
+
+    # -- the whole ------------------------------------------------------------------------------------------------
+    def run(self) -> Dict[str, Any]:
+        """The verdict, as JSON data."""
+        self._deadline = time.perf_counter() + self.plan.budget
+        try:
+            witness = self.search()
+            if witness is not None:
+                return self._proved(witness)
+            self._check_exercised()
+        except Inconclusive as reason:
+            return self._inconclusive(reason)
+        return self._nothing_found()
+
+    def search(self) -> Optional[Witness]:
+        """Phase by phase, from the smallest to the largest."""
+        with self.exploring():
+            for count in self._call_counts():
+                scenarios = list(self._scenarios(count))
+                for early in self.plan.bounds.early:
+                    for scenario, judge, policy in scenarios:
+                        for bounds in self._bounds(early):
+                            witness = self._phase(scenario, judge, policy, bounds)
+                            if witness is not None:
+                                return self._smaller(witness)
+        return None
+
+    def _call_counts(self) -> List[int]:
+        counts = list(self.plan.bounds.calls)
+        if any(kind in ALONE for kind in self.kinds) and self.plan.rule and 1 not in counts:
+            counts.insert(0, 1)
+        return counts
+
+    def _scenarios(self, count: int) -> Iterator[Tuple[Scenario, Judge, str]]:
+        """Each way of making the calls, with what it is judged by; under each policy of the stand-ins that makes sense."""
+        failure: Optional[Inconclusive] = None
+        any_works = False
+        for scenario in self.harness.scenarios(count):
+            try:
+                yield from self._judged(scenario)
+                any_works = True
+            except Inconclusive as reason:
+                failure = failure or reason
+        if failure is not None and not any_works:
+            raise failure
+
+    def _judged(self, scenario: Scenario) -> Iterator[Tuple[Scenario, Judge, str]]:
+        world = self.harness.world
+        policies = [(self.plan.policy or "pure", self.plan.absent)]
+        judge = self._judge(scenario, policies[0])
+        yield scenario, judge, policies[0][0]
+        if self.plan.policy is None and _is_store(judge.reference):
+            for absent in (None, 100, {}):
+                try:
+                    judge = self._judge(scenario, ("store", absent))
+                except Inconclusive:
+                    continue
+                yield scenario, judge, "store"
+                break
+        world.policy, world.absent = policies[0]
+
+    def _judge(self, scenario: Scenario, policy: Tuple[str, Any]) -> Judge:
+        self.harness.world.policy, self.harness.world.absent = policy
+        cells = scenario.cells
+        if not cells and self.plan.rule in ("lost-update", "check-then-act"):
+            cells = scenario.everything()
+        reference = self.sequential(scenario, cells)
+        if not reference.returned:
+            self._refuse_vacuous(scenario, reference)
+        judge = Judge(scenario, self.kinds, cells, reference)
+        judge.policy = policy  # type: ignore[attr-defined]
+        return judge
+
+    def _refuse_vacuous(self, scenario: Scenario, reference: Reference) -> None:
+        if GUARD.refused:
+            what, frames = GUARD.refused[0]
+            place = next((frame for frame in reversed(frames) if self.harness.project.has_file(frame.filename)), None)
+            where = " (%s:%s: %s)" % (self.harness.project.relative(place.filename), place.lineno, place.line) \
+                if place is not None else ""
+            raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs")
+        if reference.error is not None:
+            error = reference.error
+            where = self.harness.project._place_of(error)
+            guessed = sorted(set(self.harness.builder.guessed))
+            hint = "args" if guessed else "receiver" if scenario.receivers else "args"
+            made_up = "; made up: %s" % ", ".join(guessed) if guessed else ""
+            raise Inconclusive("every call raises by itself: %s: %s%s%s"
+                               % (type(error).__name__, error, where, made_up), hint)
+        if reference.finished:
+            raise Inconclusive("no call returns by itself", "args")
+
+    # -- one after the other --------------------------------------------------------------------------------------
+    def sequential(self, scenario: Scenario, cells: Sequence[Any]) -> Reference:
+        """All outcomes of the calls run one after the other."""
+        reference = Reference()
+        until = time.perf_counter() + max(0.05, (self._deadline - time.perf_counter()) * REFERENCE_SHARE)
+        for order in orders(scenario):
+            search = DepthFirst(scenario.key)
+            name = " then ".join(scenario.labels[number] for number in order)
+            for number in range(1_000_000):
+                execution = self._execute(scenario, search, Bounds(steps=self.plan.bounds.steps), order, number == 0)
+                if execution.status == "done":
+                    permits = permits_in(scenario) if "permit-leak" in self.kinds else {}
+                    reference.add(observe(scenario, cells, execution), name, execution, permits)
+                reference.complete = reference.complete and execution.status != "cut"
+                tidy_up(self.harness.loop)
+                if not search.advance():
+                    break
+                if time.perf_counter() > until:
+                    reference.complete = False
+                    break
+        return reference
+
+    def _execute(self, scenario: Scenario, chooser: Any, bounds: Bounds, order: Optional[Sequence[int]] = None,
+                 traced: bool = False) -> Execution:
+        calls = scenario.begin()
+        if order is not None:
+            calls = [calls[number] for number in order]
+        execution = Execution(self.harness.loop, calls, chooser, bounds, serial=order is not None)
+        if isinstance(chooser, DepthFirst):
+            chooser.begin()
+        if traced and self.plan.finding.lines:
+            with timeline.covering(self._lines, self.harness.project, self.plan.finding.path):
+                return execution.run()
+        return execution.run()
+
+    # -- overlapping ----------------------------------------------------------------------------------------------
+    def _bounds(self, early: Optional[int]) -> List[Bounds]:
+        """Undisturbed schedules, those with one failure, those with one cancellation; the likeliest first."""
+        limits, rule = self.plan.bounds, self.plan.rule
+        possible = any(kind in UNDER_DISTURBANCE for kind in self.kinds)
+        faults = limits.faults if limits.faults is not None else int(possible and (not rule or rule in NEEDS_FAULT))
+        cancels = limits.cancels if limits.cancels is not None else int(possible and (not rule or rule in NEEDS_CANCEL))
+        found = [Bounds(early, 0, 0, limits.steps)]
+        if faults:
+            found.append(Bounds(early, faults, 0, limits.steps))
+        if cancels:
+            found.append(Bounds(early, 0, cancels, limits.steps))
+        return found
+
+    def _phase(self, scenario: Scenario, judge: Judge, policy: str, bounds: Bounds) -> Optional[Witness]:
+        if bounds.faults:
+            for name in self.plan.errors or [DEFAULT_ERROR] + self.harness.handled_errors()[:2]:
+                self.harness.world.any_error = (self.harness.error(name),)
+                witness = self._explore(scenario, judge, policy, bounds)
+                if witness is not None:
+                    return witness
+            return None
+        return self._explore(scenario, judge, policy, bounds)
+
+    def _explore(self, scenario: Scenario, judge: Judge, policy: str, bounds: Bounds) -> Optional[Witness]:
+        """All schedules within the bounds, until one goes wrong or time is up."""
+        started = now = time.perf_counter()
+        self.harness.world.policy, self.harness.world.absent = judge.policy  # type: ignore[attr-defined]
+        search = DepthFirst(scenario.key)
+        schedules = pruned = cut = 0
+        loop = self.harness.loop
+        witness: Optional[Witness] = None
+        while now < self._deadline and witness is None:
+            execution = self._execute(scenario, search, bounds, traced=schedules < 8)
+            if execution.status == "done":
+                schedules += 1
+                self.schedules += 1
+                self.completed += not execution.pending()
+                violations = judge.judge(execution)
+                if violations:
+                    witness = Witness(scenario, judge, list(execution.trace), violations, bounds, self.schedules)
+                    witness = self._minimal(witness, execution.choices)
+            else:
+                pruned += execution.status == "pruned"
+                cut += execution.status == "cut"
+            tidy_up(loop)
+            if (schedules + pruned) % COLLECT_EVERY == 0:
+                gc.collect()
+            now = time.perf_counter()
+            if not search.advance():
+                break
+        self.phases.append(Phase(scenario.count, scenario.variant, policy, bounds, schedules, pruned, cut, search.opaque,
+                                 search.exhausted and not cut, now - started))
+        return witness
+
+    def _smaller(self, witness: Witness) -> Witness:
+        return witness
+
+    def _minimal(self, witness: Witness, choices: Sequence[int]) -> Witness:
+        kind = witness.violations[0].kind
+        tidy_up(self.harness.loop)
+
+        def still_fails(script: List[Decision]) -> Optional[List[Decision]]:
+            execution = self._execute(witness.scenario, Script(script), witness.bounds)
+            found = witness.judge.judge(execution) if execution.status == "done" else []
+            tidy_up(self.harness.loop)
+            return execution.trace if any(violation.kind == kind for violation in found) else None
+
+        trace = minimise(witness.trace, still_fails, choices)
+        execution = self._execute(witness.scenario, Script(trace), witness.bounds)
+        violations = witness.judge.judge(execution)
+        return witness._replace(trace=list(execution.trace), violations=violations)
+
+    @contextlib.contextmanager
+    def exploring(self) -> Iterator[None]:
+        """The explorer's loop runs, clocks are virtual, the garbage collector waits."""
+        loop = self.harness.loop
+        hooks = sys.get_asyncgen_hooks()
+        collecting = gc.isenabled()
+        gc.disable()
+        sys.set_asyncgen_hooks(firstiter=loop.asyncgen_seen, finalizer=loop.asyncgen_dropped)
+        asyncio._set_running_loop(loop)  # type: ignore[attr-defined]
+        try:
+            with controlled(loop, self.harness.project.modules()), hearing_warnings(self.harness):
+                yield
+        finally:
+            asyncio._set_running_loop(None)  # type: ignore[attr-defined]
+            sys.set_asyncgen_hooks(*hooks)
+            if collecting:
+                gc.enable()
+
+    # -- verdicts -------------------------------------------------------------------------------------------------
+    def _check_exercised(self) -> None:
+        """A run that didn't exercise the finding is no pass."""
+        plan = self.plan
+        if not self.completed:
+            raise Inconclusive("no schedule came to its end: each call waits for something that no call of the plan "
+                               "provides", "targets")
+        unreached = timeline.unreached(self._lines, self.harness.project, plan.finding)
+        if unreached:
+            raise Inconclusive("line %s of %s was never reached" % (
+                ", ".join(map(str, unreached)), plan.finding.path), "args")
+        waited = self.harness.world.awaited | self.harness.world.plain_functions
+        for path in self.harness.named_stubs:
+            if not any(name == path or name.endswith("." + path) for name in waited):
+                raise Inconclusive("the stub %s was never awaited" % path, "stubs")
+        if not any(phase.calls >= 2 and phase.exhausted for phase in self.phases) and not self._only_alone():
+            raise Inconclusive("the budget of %g s is not enough for all schedules of two calls; %d were run, none "
+                               "went wrong" % (plan.budget, self.schedules), "budget")
+
+    def _only_alone(self) -> bool:
+        return any(phase.exhausted for phase in self.phases) and all(kind in ALONE for kind in self.kinds)
+
+    def _common(self, verdict: str) -> Dict[str, Any]:
+        return {"version": 1, "verdict": verdict, "python": platform.python_version(),
+                "schedules": self.schedules, "explored": [phase.to_json() for phase in self.phases],
+                "missing_packages": self.harness.project.missing()}
+
+    def _inconclusive(self, reason: Inconclusive) -> Dict[str, Any]:
+        return dict(self._common("inconclusive"), message=str(reason), hint=reason.field)
+
+    def _nothing_found(self) -> Dict[str, Any]:
+        done = [phase for phase in self.phases if phase.exhausted]
+        calls = max((phase.calls for phase in done), default=0)
+        largest = max(phase.calls for phase in self.phases)
+        whole = all(phase.exhausted for phase in self.phases)
+        message = "no schedule of %d calls goes wrong" % calls
+        if largest > calls or not whole:
+            message += "; of %d calls, the %d that were run don't either" % (
+                largest, sum(phase.schedules for phase in self.phases if phase.calls == largest))
+        return dict(self._common("no-violation"), message=message, exhaustive_calls=calls, exhaustive=whole)
+
+    def _proved(self, witness: Witness) -> Dict[str, Any]:
+        outcomes = self.replays(witness, REPLAYS)
+        if not all(outcomes):
+            raise Inconclusive("a failing schedule was found, but on the stock event loop it failed only %d of %d times: "
+                               "something outside the schedule decides" % (sum(outcomes), REPLAYS), "stubs")
+        first = witness.violations[0]
+        story = timeline.tell(self, witness)
+        return dict(
+            self._common("proved"), kind=first.kind, message=first.message,
+            violations=[violation._asdict() for violation in witness.violations],
+            calls=self.describe_calls(witness.scenario), schedule=[list(decision) for decision in witness.trace],
+            bounds=dict(witness.bounds.to_json(), calls=witness.scenario.count), first_failing=witness.number,
+            replayed=len(outcomes), cells=[cell.text for cell in witness.judge.cells],
+            sequential=sequential_outcomes(witness.judge), timeline=story)
+
+    def describe_calls(self, scenario: Scenario) -> List[Dict[str, Any]]:
+        return [{"call": label, "target": entry.target.call, "function": entry.name,
+                 "arguments": {name: readable_value(value) for name, value in arguments.items()}}
+                for label, entry, arguments in zip(scenario.labels, scenario.entries, scenario.arguments)]
+
+    def replays(self, witness: Witness, count: int) -> List[bool]:
+        """Whether the schedule goes wrong in the same way on the stock loop, time after time."""
+        kind = witness.violations[0].kind
+        found = []
+        self.harness.world.policy, self.harness.world.absent = witness.judge.policy  # type: ignore[attr-defined]
+        with hearing_warnings(self.harness):
+            for _ in range(count):
+                violations, unmet = replay.replay(witness.scenario, witness.trace, witness.judge.judge)
+                found.append(not unmet and any(violation.kind == kind for violation in violations))
+        return found
+
+
+def sequential_outcomes(judge: Judge) -> List[Dict[str, Any]]:
+    """What one-after-the-other comes to, for people and for comparison."""
+    found = []
+    for outcome, order in judge.reference.outcomes.items():
+        found.append({"order": order,
+                      "cells": {cell.text: readable(value) for cell, value in zip(judge.cells, outcome.cells)},
+                      "results": [_result_text(result) for result in outcome.results],
+                      "effects": ["%s(%s)" % (path, ", ".join(map(repr, args))) for path, args in outcome.effects]})
+    return found
+
+
+def _result_text(result: tuple) -> str:
+    _group, status, value = result
+    return "%s %s" % (status, value if status == "raised" else readable(value)) if status in ("returned", "raised") \
+        else status
+
+
+def readable_value(value: Any) -> str:
+    from .state import describe
+    return readable(describe(value))
+
+
+def _is_store(reference: Reference) -> bool:
+    """Whether something is both read from and written to a stand-in, as with a store."""
+    from .stubs import VERBS
+    reads, writes = set(), set()
+    for path, _args in reference.most_effects:
+        owner, _, name = path.rpartition(".")
+        verb = VERBS.match(name)
+        if verb is not None:
+            (writes if verb.lastgroup == "write" else reads).add(owner)
+    return bool(reads & writes)
