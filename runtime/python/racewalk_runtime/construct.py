@@ -34,6 +34,20 @@ class Choice(NamedTuple):
     alternatives: Tuple[Any, ...]
 
 
+class Several(NamedTuple):
+    """A collection that was made up: of one element while calls overlap, of two otherwise."""
+
+    kind: Any
+    elements: Tuple[Any, ...]
+
+    def made(self, variant: str, number: int) -> Any:
+        if variant == "many":
+            chosen = self.elements if number % 2 == 0 else self.elements[::-1]
+        else:
+            chosen = (self.elements[number % len(self.elements)],) if variant == "different" else self.elements[:1]
+        return self.kind(chosen)
+
+
 class Builder:
     """Makes the values that calls are made with. One is made for each way of varying arguments."""
 
@@ -166,11 +180,8 @@ class Builder:
     def _container(self, kind: Any, annotation: Any, name: str, depth: int) -> Any:
         inner = typing.get_args(annotation)
         element = self._by_annotation(inner[0] if inner else str, name.rstrip("s") or name, depth)
-        values = [nth(element, 0), nth(element, 1)] if isinstance(element, Choice) else [element]
-        try:
-            return {set: set, frozenset: frozenset, tuple: tuple}.get(kind, list)(values)
-        except TypeError:
-            return list(values)
+        elements = (nth(element, 0), nth(element, 1)) if isinstance(element, Choice) else (element, element)
+        return Several({set: set, frozenset: frozenset, tuple: tuple}.get(kind, list), elements)
 
     def _scalar(self, kind: type, name: str) -> Any:
         if kind is str:
@@ -189,7 +200,7 @@ class Builder:
             if annotation == text:
                 return self._scalar(kind, name)
         if annotation.startswith(("list", "List", "Sequence", "Iterable")):
-            return [name + "-1", name + "-2"]
+            return Several(list, (name + "-1", name + "-2"))
         if annotation.startswith(("dict", "Dict", "Mapping")):
             return {}
         bare = name.lower()
@@ -203,7 +214,7 @@ class Builder:
         if annotation:
             return Stub(self._world, name)
         if MANY.search(bare):
-            return [name + "-1", name + "-2"]
+            return Several(list, (name + "-1", name + "-2"))
         if NUMBER.search(bare):
             return 1
         if TEXT.search(bare):
@@ -231,6 +242,8 @@ def nth(value: Any, number: int) -> Any:
     """The value for the call with this number."""
     if isinstance(value, Choice):
         return value.alternatives[number % len(value.alternatives)]
+    if isinstance(value, Several):
+        return value.made("many", 0)
     return value
 
 
@@ -239,24 +252,32 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 #: How calls' arguments differ from each other. "same": not at all. "keyed": the first argument that can differ is the
-#: same, the others differ. "crossed": arguments of one kind change places. "different": all differ.
+#: same, the others differ. "crossed": arguments of one kind change places. "different": all differ. "many": collections
+#: that were made up have two elements, in turned order in every other call.
 VARIANTS = ("same", "keyed", "crossed", "different")
 
 
 def variants_of(arguments: Sequence[Dict[str, Any]]) -> List[str]:
     """The ways in which these calls' arguments can be varied, without those that come to the same."""
+    several = any(isinstance(value, Several) for args in arguments for value in args.values())
+    if len(arguments) == 1:
+        return ["many" if several else "same"]
     choices = max((sum(isinstance(value, Choice) for value in args.values()) for args in arguments), default=0)
-    if choices == 0:
-        return ["same"]
-    if choices == 1:
-        return ["same", "different"]
-    return list(VARIANTS)
+    found = ["same"]
+    if choices > 1:
+        found = list(VARIANTS)
+    elif choices == 1 or several:
+        found = ["same", "different"]
+    return found + ["many"] if several else found
 
 
 def vary(arguments: Dict[str, Any], variant: str, number: int) -> Dict[str, Any]:
     """The arguments of the call with this number."""
     choices = [name for name, value in arguments.items() if isinstance(value, Choice)]
     found = {name: value for name, value in arguments.items() if name not in choices}
+    for name, value in found.items():
+        if isinstance(value, Several):
+            found[name] = value.made(variant, number)
     for position, name in enumerate(choices):
         found[name] = nth(arguments[name], _index(variant, position, number))
     if variant == "crossed":

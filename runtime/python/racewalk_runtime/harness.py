@@ -5,6 +5,7 @@ import ast
 import asyncio
 import builtins
 import contextlib
+import functools
 import inspect
 import random
 import sys
@@ -21,7 +22,7 @@ from .plan import Plan, StubSpec, Target
 from .reach import Reach, underlying
 from .schedule import Call, Decision, Execution
 from .state import Checkpoint
-from .stubs import Stub, World
+from .stubs import Stub, World, plain
 
 #: Error that an awaited operation fails with when the plan names none.
 DEFAULT_ERROR = "ConnectionError"
@@ -49,8 +50,12 @@ class Harness:
         self.entries = [entry for target in plan.targets for entry in self._entries(target)]
         self.builder = construct.Builder(self.project, self.world)
         self.named_stubs: List[str] = []
+        self._replaced: List[Tuple[Any, str, Any]] = []
+        #: Functions of the project whose calls are noted.
+        self.observed: List[str] = []
         for spec in plan.stubs:
             self._stub(spec)
+        self._observe_leaves()
         reach = Reach(self.project, self._starts())
         self.functions = reach.functions
         self.globals = reach.globals()
@@ -58,6 +63,7 @@ class Harness:
         self._stdlib = sysconfig.get_paths()["stdlib"]
         self.checkpoint = Checkpoint(
             self._roots + [value for names in self.globals for value in names.values()], self._looked_into)
+        self._uses_chance = any(_uses_chance(module) for module in self._third_party())
         #: Warnings of this schedule about coroutines that were never awaited.
         self.never_awaited: List[str] = []
 
@@ -94,6 +100,11 @@ class Harness:
         return bool(file) and (self.project.is_ours(module) or "site-packages" in str(file)
                                or not str(file).startswith(self._stdlib))
 
+    def _third_party(self) -> List[types.ModuleType]:
+        """The modules that aren't of the standard library."""
+        return [module for name, module in list(sys.modules.items())
+                if isinstance(module, types.ModuleType) and self._looked_into(name)]
+
     # -- stand-ins ------------------------------------------------------------------------------------------------
     def _stub(self, spec: StubSpec) -> None:
         path = spec.call.rpartition(":")[2]
@@ -110,7 +121,36 @@ class Harness:
         original = found.value
         if spec.plain or (isinstance(original, types.FunctionType) and not is_asynchronous(original)):
             self.world.plain_functions.add(path)
-        setattr(found.owner, found.attribute, Stub(self.world, path))
+        self._replace(found.owner, found.attribute, Stub(self.world, path))
+
+    def _replace(self, owner: Any, name: str, value: Any) -> None:
+        self._replaced.append((owner, name, vars(owner)[name] if name in vars(owner) else getattr(owner, name)))
+        setattr(owner, name, value)
+
+    def close(self) -> None:
+        """Takes the stand-ins away again."""
+        for owner, name, value in reversed(self._replaced):
+            setattr(owner, name, value)
+        self._replaced.clear()
+
+    def _observe_leaves(self) -> None:
+        """Coroutine functions that touch nothing shared stand for work done elsewhere: their calls are effects."""
+        targets = [underlying(entry.function) for entry in self.entries]
+        for function in Reach(self.project, self._starts()).functions:
+            module = sys.modules.get(function.__module__)
+            if function not in targets and is_leaf(function) and vars(module).get(function.__name__) is function:
+                self._replace(module, function.__name__, self._observed(function))
+                self.observed.append("%s:%s" % (function.__module__, function.__name__))
+
+    def _observed(self, function: types.FunctionType) -> Callable[..., Any]:
+        world = self.world
+
+        @functools.wraps(function)
+        def observed(*args: Any, **options: Any) -> Any:
+            world.note(function.__name__, plain(args) + plain(sorted(options.items())))
+            return function(*args, **options)
+
+        return observed
 
     def _result(self, spec: Any, module: types.ModuleType) -> Callable[..., Any]:
         value = self.builder.from_plan(spec, "result", vars(module))
@@ -170,7 +210,8 @@ class Harness:
         self.checkpoint.restore()
         self.world.reset()
         self.never_awaited.clear()
-        random.seed(self.plan.seed)
+        if self._uses_chance:
+            random.seed(self.plan.seed)
 
     def note_warning(self, message: Any, category: type, filename: str, lineno: int, *_rest: Any) -> None:
         """For `warnings.showwarning`."""
@@ -386,6 +427,16 @@ def is_asynchronous(function: Callable[..., Any]) -> bool:
     return tree is None or any(isinstance(value, ast.Call) for value in returns)
 
 
+def is_leaf(function: types.FunctionType) -> bool:
+    """Whether a module-level coroutine function uses nothing but its arguments, modules and functions elsewhere."""
+    code = function.__code__
+    if not inspect.iscoroutinefunction(function) or code.co_freevars or "." in function.__qualname__:
+        return False
+    used = [function.__globals__[name] for name in code.co_names if name in function.__globals__]
+    return all(isinstance(value, (types.ModuleType, types.BuiltinFunctionType)) or
+               getattr(value, "__module__", function.__module__) != function.__module__ for value in used)
+
+
 def is_data(value: Any) -> bool:
     """Whether a module-level name stands for state, and not for code."""
     code = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
@@ -414,6 +465,15 @@ def _same(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     return list(one) == list(other) and all(
         one[name] is other[name] or (type(one[name]) is type(other[name]) and isinstance(one[name], (str, int, float))
                                      and one[name] == other[name]) for name in one)
+
+
+def _uses_chance(module: types.ModuleType) -> bool:
+    return any(getattr(value, "__module__", None) in CHANCE or getattr(value, "__name__", None) in CHANCE
+               for value in list(vars(module).values()) if not isinstance(value, Stub))
+
+
+#: Modules that draw from `random`, or from what is replaced by it.
+CHANCE = ("random", "uuid", "secrets")
 
 
 def _lookup(namespace: Dict[str, Any], dotted: str) -> Any:

@@ -22,6 +22,7 @@ import logging
 import marshal
 import pathlib
 import re
+import sys
 import types
 import uuid
 import weakref
@@ -182,16 +183,29 @@ def _frame_owner(frame_attribute: str, name: str) -> Writer:
         if frame is None:
             walk.open(name + " ended")
             return
-        walk.open(name, frame.f_lasti)
-        walk.visit(frame.f_code)
-        walk.out.append(tuple(frame.f_locals))
-        apart = (id(frame.f_globals), id(frame.f_builtins), id(frame))
-        for found in gc.get_referents(value), gc.get_referents(frame):
-            for item in found:
-                if id(item) not in apart and type(item) is not types.FrameType:
-                    walk.visit(item)
+        code, out = frame.f_code, walk.out
+        out.append((name, frame.f_lasti, id(code)))
+        out.append(tuple(frame.f_locals))
+        apart = (id(frame.f_globals), id(frame.f_builtins))
+        for item in gc.get_referents(*_frame_holders(value, frame)):
+            kind = type(item)
+            if kind in PLAIN:
+                out.append(item)
+            elif kind in _FRAME_PARTS and (kind is not types.FunctionType or item.__code__ is code):
+                continue
+            elif id(item) not in apart:
+                walk.visit(item)
 
     return write
+
+
+#: Parts of a frame that its code determines; of functions only its own.
+_FRAME_PARTS = frozenset((types.CodeType, types.FrameType, types.FunctionType))
+
+
+def _frame_holders(value: Any, frame: Any) -> tuple:
+    """Before Python 3.11 the frame refers to its values, since then the coroutine does."""
+    return (value,) if sys.version_info >= (3, 11) else (frame,)
 
 
 def _referents(walk: Walk, value: Any) -> None:
@@ -352,7 +366,8 @@ for _sample in ({}.keys(), {}.values(), {}.items()):
 
 #: Types of the interpreter that only pass on what they refer to.
 TRANSPARENT = frozenset(("FutureIter", "coroutine_wrapper", "async_generator_asend", "async_generator_athrow",
-                         "async_generator_wrapped_value", "anext_awaitable"))
+                         "async_generator_wrapped_value", "anext_awaitable",
+                         "TaskStepMethWrapper", "TaskWakeupMethWrapper"))
 
 
 def _writer_of(kind: type) -> Writer:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import builtins
 import itertools
+import types
 from collections import Counter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .cells import Cell
 from .harness import Scenario
 from .keys import slots_of
-from .state import describe, readable
+from .state import StandIn, describe, readable
 
 #: Objects looked at for permits and tasks.
 LARGEST = 5_000
@@ -267,11 +268,14 @@ def walk(roots: Sequence[Any]) -> Iterator[Tuple[str, Any]]:
         if not waiting:
             return
         path, value = waiting.pop()
-        if id(value) in seen or isinstance(value, (str, bytes, int, float, type(None), type)):
+        if id(value) in seen or isinstance(value, NOT_WALKED):
             continue
         seen.add(id(value))
         yield path, value
         waiting.extend(_parts(path, value))
+
+
+NOT_WALKED = (str, bytes, int, float, type(None), type, types.ModuleType, types.FunctionType, types.MethodType, StandIn)
 
 
 def _parts(path: str, value: Any) -> Iterator[Tuple[str, Any]]:

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import platform
 import sys
-import time
+from time import perf_counter  # the real one: inside `exploring`, the module's clocks are virtual
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import replay, timeline
@@ -87,12 +87,16 @@ class Prover:
         self._deadline = 0.0
         self._lines: set = set()
         self.harness = Harness(plan)
-        self.reference: Optional[Reference] = None
+        #: What is to be searched (calls, arguments, stand-ins, disturbances), and what was, to the end.
+        self._planned: set = set()
+        self._whole: set = set()
+        #: Whether the last phase ran all schedules, and its bound on early arrivals forbade none that a later one allows.
+        self._was_whole = False
 
     # -- the whole ------------------------------------------------------------------------------------------------
     def run(self) -> Dict[str, Any]:
         """The verdict, as JSON data."""
-        self._deadline = time.perf_counter() + self.plan.budget
+        self._deadline = perf_counter() + self.plan.budget
         try:
             witness = self.search()
             if witness is not None:
@@ -100,19 +104,36 @@ class Prover:
             self._check_exercised()
         except Inconclusive as reason:
             return self._inconclusive(reason)
+        finally:
+            self.harness.close()
         return self._nothing_found()
 
     def search(self) -> Optional[Witness]:
-        """Phase by phase, from the smallest to the largest."""
+        """Phase by phase, from the smallest to the largest; collections of several elements come last."""
         with self.exploring():
+            later: List[Tuple[Scenario, Judge, str]] = []
             for count in self._call_counts():
                 scenarios = list(self._scenarios(count))
-                for early in self.plan.bounds.early:
-                    for scenario, judge, policy in scenarios:
-                        for bounds in self._bounds(early):
-                            witness = self._phase(scenario, judge, policy, bounds)
-                            if witness is not None:
-                                return self._smaller(witness)
+                later.extend(entry for entry in scenarios if entry[0].variant == "many" and count > 1)
+                witness = self._widening([entry for entry in scenarios if entry not in later])
+                if witness is not None:
+                    return witness
+            return self._widening(later)
+
+    def _widening(self, scenarios: Sequence[Tuple[Scenario, Judge, str]]) -> Optional[Witness]:
+        """First with few arrivals while the loop is busy, then with any number."""
+        for early in self.plan.bounds.early:
+            for scenario, judge, policy in scenarios:
+                for bounds in self._bounds(early):
+                    what = (scenario.count, scenario.variant, id(scenario), policy, bounds.faults, bounds.cancels)
+                    self._planned.add(what)
+                    if what in self._whole or perf_counter() >= self._deadline:
+                        continue
+                    witness = self._phase(scenario, judge, policy, bounds)
+                    if witness is not None:
+                        return witness
+                    if self._was_whole:
+                        self._whole.add(what)
         return None
 
     def _call_counts(self) -> List[int]:
@@ -183,7 +204,7 @@ class Prover:
     def sequential(self, scenario: Scenario, cells: Sequence[Any]) -> Reference:
         """All outcomes of the calls run one after the other."""
         reference = Reference()
-        until = time.perf_counter() + max(0.05, (self._deadline - time.perf_counter()) * REFERENCE_SHARE)
+        until = perf_counter() + max(0.05, (self._deadline - perf_counter()) * REFERENCE_SHARE)
         for order in orders(scenario):
             search = DepthFirst(scenario.key)
             name = " then ".join(scenario.labels[number] for number in order)
@@ -196,7 +217,7 @@ class Prover:
                 tidy_up(self.harness.loop)
                 if not search.advance():
                     break
-                if time.perf_counter() > until:
+                if perf_counter() > until:
                     reference.complete = False
                     break
         return reference
@@ -221,31 +242,36 @@ class Prover:
         possible = any(kind in UNDER_DISTURBANCE for kind in self.kinds)
         faults = limits.faults if limits.faults is not None else int(possible and (not rule or rule in NEEDS_FAULT))
         cancels = limits.cancels if limits.cancels is not None else int(possible and (not rule or rule in NEEDS_CANCEL))
-        found = [Bounds(early, 0, 0, limits.steps)]
+        disturbed = []
         if faults:
-            found.append(Bounds(early, faults, 0, limits.steps))
+            disturbed.append(Bounds(early, faults, 0, limits.steps))
         if cancels:
-            found.append(Bounds(early, 0, cancels, limits.steps))
-        return found
+            disturbed.append(Bounds(early, 0, cancels, limits.steps))
+        plain = [Bounds(early, 0, 0, limits.steps)]
+        return disturbed + plain if rule in NEEDS_FAULT + NEEDS_CANCEL else plain + disturbed
 
     def _phase(self, scenario: Scenario, judge: Judge, policy: str, bounds: Bounds) -> Optional[Witness]:
-        if bounds.faults:
-            for name in self.plan.errors or [DEFAULT_ERROR] + self.harness.handled_errors()[:2]:
-                self.harness.world.any_error = (self.harness.error(name),)
-                witness = self._explore(scenario, judge, policy, bounds)
-                if witness is not None:
-                    return witness
-            return None
-        return self._explore(scenario, judge, policy, bounds)
+        if not bounds.faults:
+            return self._explore(scenario, judge, policy, bounds)
+        whole = True
+        for name in self.plan.errors or [DEFAULT_ERROR] + self.harness.handled_errors()[:2]:
+            self.harness.world.any_error = (self.harness.error(name),)
+            witness = self._explore(scenario, judge, policy, bounds)
+            if witness is not None:
+                return witness
+            whole = whole and self._was_whole
+        self._was_whole = whole
+        return None
 
     def _explore(self, scenario: Scenario, judge: Judge, policy: str, bounds: Bounds) -> Optional[Witness]:
         """All schedules within the bounds, until one goes wrong or time is up."""
-        started = now = time.perf_counter()
+        started = now = perf_counter()
         self.harness.world.policy, self.harness.world.absent = judge.policy  # type: ignore[attr-defined]
         search = DepthFirst(scenario.key)
         schedules = pruned = cut = 0
         loop = self.harness.loop
         witness: Optional[Witness] = None
+        suppressed = False
         while now < self._deadline and witness is None:
             execution = self._execute(scenario, search, bounds, traced=schedules < 8)
             if execution.status == "done":
@@ -259,17 +285,17 @@ class Prover:
             else:
                 pruned += execution.status == "pruned"
                 cut += execution.status == "cut"
+            suppressed = suppressed or execution.suppressed
             tidy_up(loop)
             if (schedules + pruned) % COLLECT_EVERY == 0:
                 gc.collect()
-            now = time.perf_counter()
+            now = perf_counter()
             if not search.advance():
                 break
         self.phases.append(Phase(scenario.count, scenario.variant, policy, bounds, schedules, pruned, cut, search.opaque,
                                  search.exhausted and not cut, now - started))
-        return witness
-
-    def _smaller(self, witness: Witness) -> Witness:
+        widest = bounds.early == self.plan.bounds.early[-1]
+        self._was_whole = search.exhausted and not cut and (widest or not suppressed)
         return witness
 
     def _minimal(self, witness: Witness, choices: Sequence[int]) -> Witness:
@@ -320,12 +346,10 @@ class Prover:
         for path in self.harness.named_stubs:
             if not any(name == path or name.endswith("." + path) for name in waited):
                 raise Inconclusive("the stub %s was never awaited" % path, "stubs")
-        if not any(phase.calls >= 2 and phase.exhausted for phase in self.phases) and not self._only_alone():
+        least = 1 if all(kind in ALONE for kind in self.kinds) else min(2, max(self.plan.bounds.calls))
+        if not any(self._is_whole(phase.calls) for phase in self.phases if phase.calls >= least):
             raise Inconclusive("the budget of %g s is not enough for all schedules of two calls; %d were run, none "
                                "went wrong" % (plan.budget, self.schedules), "budget")
-
-    def _only_alone(self) -> bool:
-        return any(phase.exhausted for phase in self.phases) and all(kind in ALONE for kind in self.kinds)
 
     def _common(self, verdict: str) -> Dict[str, Any]:
         return {"version": 1, "verdict": verdict, "python": platform.python_version(),
@@ -336,15 +360,20 @@ class Prover:
         return dict(self._common("inconclusive"), message=str(reason), hint=reason.field)
 
     def _nothing_found(self) -> Dict[str, Any]:
-        done = [phase for phase in self.phases if phase.exhausted]
-        calls = max((phase.calls for phase in done), default=0)
-        largest = max(phase.calls for phase in self.phases)
-        whole = all(phase.exhausted for phase in self.phases)
-        message = "no schedule of %d calls goes wrong" % calls
-        if largest > calls or not whole:
-            message += "; of %d calls, the %d that were run don't either" % (
-                largest, sum(phase.schedules for phase in self.phases if phase.calls == largest))
-        return dict(self._common("no-violation"), message=message, exhaustive_calls=calls, exhaustive=whole)
+        """The message names what was run to the end, and what wasn't."""
+        counts = sorted({phase.calls for phase in self.phases})
+        whole = [count for count in counts if self._is_whole(count)]
+        message = "no schedule of %s goes wrong" % _calls(max(whole))
+        rest = sum(phase.schedules for phase in self.phases if not phase.exhausted)
+        if max(counts) not in whole or rest:
+            message += "; of larger ones, the %d that the budget allowed don't either" % rest
+        return dict(self._common("no-violation"), message=message, exhaustive_calls=max(whole),
+                    exhaustive=all(phase.exhausted for phase in self.phases))
+
+    def _is_whole(self, count: int) -> bool:
+        """Whether all schedules of this many calls were run, made-up collections of several elements aside."""
+        planned = {what for what in self._planned if what[0] == count and (what[1] != "many" or count == 1)}
+        return bool(planned) and planned <= self._whole
 
     def _proved(self, witness: Witness) -> Dict[str, Any]:
         outcomes = self.replays(witness, REPLAYS)
@@ -376,6 +405,10 @@ class Prover:
                 violations, unmet = replay.replay(witness.scenario, witness.trace, witness.judge.judge)
                 found.append(not unmet and any(violation.kind == kind for violation in violations))
         return found
+
+
+def _calls(count: int) -> str:
+    return "one call" if count == 1 else "%d overlapping calls" % count
 
 
 def sequential_outcomes(judge: Judge) -> List[Dict[str, Any]]:

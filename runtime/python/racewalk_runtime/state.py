@@ -24,6 +24,10 @@ _HORIZON = 10_000_000.0
 LARGEST = 20_000
 
 
+class StandIn:
+    """Base of objects of the runtime among the project's: they put themselves back."""
+
+
 class Checkpoint:
     """The contents of everything mutable that some roots lead to, to be put back in place: identities stay."""
 
@@ -80,6 +84,8 @@ class Checkpoint:
             self._restorers.append(value.cache_clear)
             return [getattr(value, "__wrapped__", None)]
         if isinstance(value, (types.ModuleType, logging.Logger, enum.Enum, asyncio.AbstractEventLoop)):
+            return []
+        if isinstance(value, StandIn):
             return []
         return self._object(value)
 

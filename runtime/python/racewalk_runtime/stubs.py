@@ -32,7 +32,7 @@ VERBS = re.compile(
     r"^(?P<add>incr|incrby|increment)(?=_|$)|^(?P<test>exists|contains|has)(?=_|$)")
 
 
-class World:
+class World(state.StandIn):
     """What all stubs of a run share; `reset` between schedules."""
 
     def __init__(self, loop: ExplorerLoop, policy: str = "pure", absent: Any = None) -> None:
@@ -51,22 +51,32 @@ class World:
         self.loading = False
         self._touched: List["Stub"] = []
         self.effects: List[Effect] = []
+        #: The effects as text, for keys.
+        self.texts: List[str] = []
         self.store: Dict[tuple, Any] = {}
 
     def reset(self) -> None:
         self.effects = []
+        self.texts = []
         if self.store:
             self.store = {}
         for stub in self._touched:
             object.__getattribute__(stub, "_set").clear()
         self._touched.clear()
 
+    def note(self, path: str, args: tuple) -> str:
+        """Something was called; answers with the call as text."""
+        text = "%s(%s)" % (path, _text_of(args))
+        self.effects.append((path, args))
+        self.texts.append(text)
+        return text
+
     def touched(self, stub: "Stub") -> None:
         self._touched.append(stub)
 
     def facts(self) -> tuple:
         """The part of a state's key that the stubs are."""
-        return (tuple(sorted(self.effects, key=repr)), tuple(self.store))
+        return tuple(sorted(self.texts))
 
     def lookup(self, table: Dict[str, Any], path: str) -> Any:
         """By the whole path, or by its last parts: `fetch` and `client.fetch` both name `self.client.fetch`."""
@@ -132,10 +142,10 @@ def _split(name: str, args: tuple) -> Tuple[tuple, Any]:
 
 
 def _key_of(value: Any) -> Any:
-    return value if not isinstance(value, (Stub, Value)) else _plain(value)
+    return value if not isinstance(value, (Stub, Value)) else plain(value)
 
 
-class Stub:
+class Stub(state.StandIn):
     """Any object outside."""
 
     def __init__(self, world: World, path: str) -> None:
@@ -169,10 +179,10 @@ class Stub:
         return True
 
     def __getitem__(self, key: Any) -> Any:
-        return Value(self._world, "%s[%r]" % (self._path, _plain(key)), None)
+        return Value(self._world, "%s[%r]" % (self._path, plain(key)), None)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._world.effects.append((self._path + ".__setitem__", (_plain(key), _plain(value))))
+        self._world.note(self._path + ".__setitem__", (plain(key), plain(value)))
 
     def __iter__(self) -> Iterator[Any]:
         return iter([Value(self._world, self._path + "[0]", None)])
@@ -200,7 +210,7 @@ class Stub:
         return self
 
 
-class Value:
+class Value(state.StandIn):
     """A result about which nothing is known but where it came from. It stands for whatever the code takes it for."""
 
     def __init__(self, world: World, path: str, version: Optional[int]) -> None:
@@ -249,7 +259,7 @@ class Value:
         return True
 
     def __getitem__(self, key: Any) -> "Value":
-        return Value(self._world, "%s[%r]" % (self._path, _plain(key)), self._version)
+        return Value(self._world, "%s[%r]" % (self._path, plain(key)), self._version)
 
     def __iter__(self) -> Iterator["Value"]:
         return iter([self[0]])
@@ -347,14 +357,12 @@ class Reply(Value):
     """What a stub's call gives: awaited, it takes until the explorer completes it; unawaited, it is the value."""
 
     def __init__(self, world: World, path: str, args: tuple, options: Dict[str, Any]) -> None:
-        plain = tuple(map(_plain, args))
+        noted = tuple(map(plain, args))
         if options:
-            plain += tuple((name, _plain(value)) for name, value in sorted(options.items()))
-        effects = world.effects
-        version = 1 + sum(1 for effect in effects if effect[0] == path) if world.policy == "versioned" else None
-        effects.append((path, plain))
-        self.__dict__.update(_world=world, _path="%s(%s)" % (path, _text_of(plain)), _version=version, _set={},
-                             _called=path, _args=plain, _given=args)
+            noted += tuple((name, plain(value)) for name, value in sorted(options.items()))
+        text = world.note(path, noted)
+        version = sum(1 for effect in world.effects if effect[0] == path) if world.policy == "versioned" else None
+        self.__dict__.update(_world=world, _path=text, _version=version, _set={}, _called=path, _args=noted, _given=args)
 
     def __await__(self) -> Any:
         return self._park(self._result).__await__()
@@ -383,14 +391,14 @@ def _decorates(args: tuple, options: Dict[str, Any]) -> bool:
     return len(args) == 1 and not options and isinstance(args[0], (types.FunctionType, type))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as something that can be compared, sorted by its text, and printed."""
     if value is None or isinstance(value, (str, int, float, bool, bytes)):
         return value
     if isinstance(value, (list, tuple)):
-        return tuple(map(_plain, value))
+        return tuple(map(plain, value))
     if isinstance(value, dict):
-        return tuple(sorted(((_plain(key), _plain(item)) for key, item in value.items()), key=repr))
+        return tuple(sorted(((plain(key), plain(item)) for key, item in value.items()), key=repr))
     if isinstance(value, (Stub, Value)):
         return repr(value)
     return type(value).__name__
