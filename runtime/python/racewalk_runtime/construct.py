@@ -48,6 +48,14 @@ class Several(NamedTuple):
         return self.kind(chosen)
 
 
+class Recipe(NamedTuple):
+    """How an object was made: from a class with arguments, or by an expression."""
+
+    kind: Any
+    args: Dict[str, Any]
+    text: Optional[str] = None
+
+
 class Builder:
     """Makes the values that calls are made with. One is made for each way of varying arguments."""
 
@@ -55,8 +63,20 @@ class Builder:
         self._project = project
         self._world = world
         self._hints: Dict[Any, Dict[str, Any]] = {}
+        self._recipes: Dict[int, Tuple[Any, Recipe]] = {}
         #: What was made up without any hint, for messages: parameter names.
         self.guessed: List[str] = []
+
+    def recipe_of(self, value: Any) -> Optional[Recipe]:
+        """How `value` was made, if it was made here."""
+        known = self._recipes.get(id(value))
+        return known[1] if known is not None else None
+
+    def _remember(self, value: Any, recipe: Recipe) -> Any:
+        if len(self._recipes) > 1000:  # objects of earlier schedules
+            self._recipes.clear()
+        self._recipes[id(value)] = (value, recipe)
+        return value
 
     # -- from the plan ------------------------------------------------------------------------------------------------
     def from_plan(self, spec: Any, path: str, namespace: Dict[str, Any]) -> Any:
@@ -70,9 +90,13 @@ class Builder:
         if "stub" in spec:
             return Stub(self._world, spec["stub"])
         if "ref" in spec:
-            return self._project.resolve(spec["ref"]).value
+            name = spec["ref"].rpartition(":")[2]
+            found = self._project.resolve(spec["ref"])
+            text = "modules[%r].%s" % (found.module.__name__, name)
+            return self._remember(found.value, Recipe(None, {}, text))
         if "expr" in spec:
-            return eval(spec["expr"], namespace)
+            text = "eval(%r, vars(modules[%r]))" % (spec["expr"], namespace["__name__"])
+            return self._remember(eval(spec["expr"], namespace), Recipe(None, {}, text))
         if "new" in spec:
             kind = self._project.resolve(spec["new"]).value
             given = {name: self.from_plan(item, name, namespace) for name, item in spec.get("args", {}).items()}
@@ -115,8 +139,9 @@ class Builder:
         if inspect.isabstract(kind):
             raise NotRunnable("receiver: %s is abstract" % kind.__qualname__)
         args = self._init_arguments(kind, given, depth)
+        given = {name: first(value) for name, value in args.items()}
         try:
-            return kind(**{name: first(value) for name, value in args.items()})
+            return self._remember(kind(**given), Recipe(kind, given))
         except NotRunnable:
             raise
         except Exception as error:
@@ -171,9 +196,9 @@ class Builder:
         return not any(inspect.iscoroutinefunction(item) for item in vars(kind).values())
 
     def _numbered(self, kind: type, name: str, depth: int, number: int) -> Any:
-        args = self._init_arguments(kind, {}, depth)
+        args = {key: nth(value, number) for key, value in self._init_arguments(kind, {}, depth).items()}
         try:
-            return kind(**{key: nth(value, number) for key, value in args.items()})
+            return self._remember(kind(**args), Recipe(kind, args))
         except Exception:
             return Stub(self._world, name)
 

@@ -97,7 +97,7 @@ class Harness:
     def _looked_into(self, module: str) -> bool:
         """Classes of the standard library have no state of their own."""
         file = getattr(sys.modules.get(module), "__file__", None)
-        return bool(file) and (self.project.is_ours(module) or "site-packages" in str(file)
+        return bool(file) and module.partition(".")[0] != __package__ and (self.project.is_ours(module) or "site-packages" in str(file)
                                or not str(file).startswith(self._stdlib))
 
     def _third_party(self) -> List[types.ModuleType]:
@@ -237,6 +237,10 @@ class Harness:
         except (TypeError, ValueError) as error:
             raise NotRunnable("%s: its parameters cannot be told: %s" % (entry.target.call, error))
 
+    def underlying(self, entry: Entry) -> Any:
+        """The function of an entry as it was written."""
+        return underlying(entry.function)
+
     def receiver(self, entry: Entry) -> Any:
         """The object that a method is called on, made anew."""
         spec = entry.target.receiver
@@ -282,6 +286,11 @@ class Scenario:
         self._functions = [
             getattr(self.receivers[entry.owner], entry.name) if entry.owner is not None else entry.function
             for entry in self.entries]
+        #: What calls share that isn't a plain value.
+        self._objects = list(self.receivers.values()) + [
+            value for arguments in self.arguments for value in arguments.values() if type(value) not in keys.PLAIN]
+        self._objects.append(harness.world)
+        self._starters = [_starter(function, arguments) for function, arguments in zip(self._functions, self.arguments)]
         self._checkpoint = Checkpoint(list(self.receivers.values()) + self.arguments, harness._looked_into)
 
     def _find_groups(self) -> List[int]:
@@ -304,7 +313,7 @@ class Scenario:
             self._checkpoint.restore()
         else:
             self._rebuild()
-        return [Call(label, self._starter(number), self._groups[number]) for number, label in enumerate(self.labels)]
+        return list(map(Call, self.labels, self._starters, self._groups))
 
     def _rebuild(self) -> None:
         """Something among the receivers and arguments cannot be put back, so all are made anew."""
@@ -315,11 +324,7 @@ class Scenario:
         """For another event loop: nothing of the receivers and arguments is kept."""
         self.harness.reset()
         self._rebuild()
-        return [Call(label, self._starter(number), self._groups[number]) for number, label in enumerate(self.labels)]
-
-    def _starter(self, number: int) -> Callable[[], Any]:
-        function, arguments = self._functions[number], self.arguments[number]
-        return lambda: as_coroutine(function, arguments)
+        return list(map(Call, self.labels, self._starters, self._groups))
 
     # -- what is compared -----------------------------------------------------------------------------------------
     def _find_cells(self) -> List[Cell]:
@@ -368,9 +373,9 @@ class Scenario:
         harness = self.harness
         facts = (tuple(options), execution.early, execution.faults, execution.cancels, len(harness.never_awaited),
                  len(harness.loop.problems), len(execution.outlived), harness.world.facts())
-        roots: List[Any] = [self.receivers, self.arguments, harness.world]
-        roots.extend(harness.checkpoint.contents())
-        roots.extend(names.current() for names in harness.globals)
+        roots = self._objects + harness.checkpoint.contents()
+        for names in harness.globals:
+            roots.extend(names.rebound())
         return keys.key_of(roots, facts, harness.loop)
 
     def shared_objects(self) -> Dict[str, Any]:
@@ -384,13 +389,15 @@ class Scenario:
         return found
 
 
-def as_coroutine(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
-    """A coroutine for whatever the target is: coroutine function, generator, awaitable-giving or plain function."""
+def _starter(function: Callable[..., Any], arguments: Dict[str, Any]) -> Callable[[], Any]:
+    """What gives the coroutine of a call, for a coroutine function, an asynchronous generator, or anything else."""
     if inspect.isasyncgenfunction(inspect.unwrap(function)):
-        return _exhaust(call(function, arguments))
-    if inspect.iscoroutinefunction(function):
-        return call(function, arguments)
-    return _await_result(function, arguments)
+        return lambda: _exhaust(call(function, arguments))
+    if not inspect.iscoroutinefunction(function):
+        return lambda: _await_result(function, arguments)
+    if any(parameter.kind == parameter.POSITIONAL_ONLY for parameter in inspect.signature(function).parameters.values()):
+        return lambda: call(function, arguments)
+    return lambda: function(**arguments)
 
 
 def call(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:

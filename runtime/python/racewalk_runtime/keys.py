@@ -53,11 +53,11 @@ class Walk:
         if kind in PLAIN:
             self.out.append(value)
             return
-        number = self.seen.get(id(value))
-        if number is not None:
+        fresh = len(self.seen)
+        number = self.seen.setdefault(id(value), fresh)
+        if number != fresh:
             self.out.append((number,))
             return
-        self.seen[id(value)] = len(self.seen)
         if len(self.out) > LARGEST:
             raise Opaque("the state is too large")
         writer = WRITERS.get(kind)

@@ -17,7 +17,8 @@ from .oracles import Judge, Outcome, Reference, Violation, observe, orders, perm
 from .plan import NEEDS_CANCEL, NEEDS_FAULT, Plan
 from .schedule import Bounds, Decision, Execution, tidy_up
 from .search import DepthFirst, Random, Script, minimise
-from .state import readable
+from .state import describe, readable
+from .stubs import VERBS
 
 #: How often a failing schedule must fail again on the stock event loop.
 REPLAYS = 3
@@ -85,6 +86,8 @@ class Prover:
         self.schedules = 0
         self.completed = 0
         self._deadline = 0.0
+        #: The failing schedule, when there is one.
+        self.witness: Optional[Witness] = None
         self._lines: set = set()
         self.harness = Harness(plan)
         #: What is to be searched (calls, arguments, stand-ins, disturbances), and what was, to the end.
@@ -95,7 +98,7 @@ class Prover:
 
     # -- the whole ------------------------------------------------------------------------------------------------
     def run(self) -> Dict[str, Any]:
-        """The verdict, as JSON data."""
+        """The verdict, as JSON data. The stand-ins stay in place until `close`."""
         self._deadline = perf_counter() + self.plan.budget
         try:
             witness = self.search()
@@ -104,9 +107,11 @@ class Prover:
             self._check_exercised()
         except Inconclusive as reason:
             return self._inconclusive(reason)
-        finally:
-            self.harness.close()
         return self._nothing_found()
+
+    def close(self) -> None:
+        """Gives the project's modules back as they were."""
+        self.harness.close()
 
     def search(self) -> Optional[Witness]:
         """Phase by phase, from the smallest to the largest; collections of several elements come last."""
@@ -313,6 +318,37 @@ class Prover:
         violations = witness.judge.judge(execution)
         return witness._replace(trace=list(execution.trace), violations=violations)
 
+    # -- for the check of a fix -----------------------------------------------------------------------------------
+    def sequential_table(self) -> Dict[str, List[Dict[str, Any]]]:
+        """What two calls that don't overlap come to, for each way of making them. Private cells are left out."""
+        table: Dict[str, List[Dict[str, Any]]] = {}
+        self._deadline = perf_counter() + self.plan.budget
+        with self.exploring(), contextlib.suppress(Inconclusive):
+            for scenario, judge, policy in self._scenarios(2):
+                outcomes = []
+                for outcome in sequential_outcomes(judge):
+                    cells = {name: value for name, value in outcome["cells"].items() if "._" not in name}
+                    known = {"cells": cells, "results": outcome["results"], "effects": outcome["effects"]}
+                    if known not in outcomes:
+                        outcomes.append(known)
+                table["%s arguments, %s stand-ins" % (scenario.variant, policy)] = outcomes
+        return table
+
+    def fails_again(self, trace: List[Decision]) -> Optional[str]:
+        """Follows a schedule of another version as far as possible; what is wrong with it here, if anything."""
+        count = sum(1 for kind, _ in trace if kind == "start")
+        faults = sum(1 for kind, _ in trace if kind == "fail")
+        cancels = sum(1 for kind, _ in trace if kind == "cancel")
+        self._deadline = perf_counter() + self.plan.budget
+        with self.exploring(), contextlib.suppress(Inconclusive):
+            for scenario, judge, _policy in self._scenarios(count):
+                execution = self._execute(scenario, Script(trace), Bounds(None, faults, cancels))
+                violations = judge.judge(execution) if execution.status == "done" else []
+                tidy_up(self.harness.loop)
+                if violations:
+                    return violations[0].message
+        return None
+
     @contextlib.contextmanager
     def exploring(self) -> Iterator[None]:
         """The explorer's loop runs, clocks are virtual, the garbage collector waits."""
@@ -380,6 +416,7 @@ class Prover:
         if not all(outcomes):
             raise Inconclusive("a failing schedule was found, but on the stock event loop it failed only %d of %d times: "
                                "something outside the schedule decides" % (sum(outcomes), REPLAYS), "stubs")
+        self.witness = witness
         first = witness.violations[0]
         story = timeline.tell(self, witness)
         return dict(
@@ -429,13 +466,12 @@ def _result_text(result: tuple) -> str:
 
 
 def readable_value(value: Any) -> str:
-    from .state import describe
+    """A value for people."""
     return readable(describe(value))
 
 
 def _is_store(reference: Reference) -> bool:
     """Whether something is both read from and written to a stand-in, as with a store."""
-    from .stubs import VERBS
     reads, writes = set(), set()
     for path, _args in reference.most_effects:
         owner, _, name = path.rpartition(".")

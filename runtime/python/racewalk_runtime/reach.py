@@ -18,6 +18,7 @@ class Reach:
         self._project = project
         self._seen: Set[int] = set()
         self._names: Dict[str, Tuple[types.ModuleType, Set[str]]] = {}
+        self._stored: Dict[str, Set[str]] = {}
         #: Functions of the project that may run.
         self.functions: List[types.FunctionType] = []
         #: Objects that lead to what they may change.
@@ -31,7 +32,7 @@ class Reach:
 
     def globals(self) -> List[Globals]:
         """The module-level names that are used."""
-        return [Globals(module, names) for module, names in self._names.values()]
+        return [Globals(module, names, self._stored.get(name, ())) for name, (module, names) in self._names.items()]
 
     def _follow(self, value: Any) -> List[Any]:
         project = self._project
@@ -68,7 +69,9 @@ class Reach:
         found: List[Any] = []
         for part in nested_code(code):
             names = set(part.co_names)
-            used = {name for name in names if name in namespace} | _stored(part)
+            stored = _stored(part)
+            self._stored.setdefault(module.__name__, set()).update(stored)
+            used = {name for name in names if name in namespace} | stored
             self._names.setdefault(module.__name__, (module, set()))[1].update(used)
             for name in used:
                 value = namespace.get(name)

@@ -68,6 +68,8 @@ class Checkpoint:
 
     def _record(self, value: Any) -> List[Any]:
         """Notes how to put `value` back; answers with what it refers to."""
+        if isinstance(value, StandIn):
+            return []
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, type):
@@ -84,8 +86,6 @@ class Checkpoint:
             self._restorers.append(value.cache_clear)
             return [getattr(value, "__wrapped__", None)]
         if isinstance(value, (types.ModuleType, logging.Logger, enum.Enum, asyncio.AbstractEventLoop)):
-            return []
-        if isinstance(value, StandIn):
             return []
         return self._object(value)
 
@@ -194,20 +194,26 @@ def can_be_put_back(kind: type) -> bool:
 
 
 class Globals:
-    """Module-level names, with what they are bound to."""
+    """Module-level names, with what they are bound to; `stored` are those that functions bind anew."""
 
-    def __init__(self, module: types.ModuleType, names: Iterable[str]) -> None:
+    def __init__(self, module: types.ModuleType, names: Iterable[str], stored: Iterable[str]) -> None:
         self._namespace = vars(module)
         self._names = sorted(names)
         self._saved = {name: self._namespace[name] for name in self._names if name in self._namespace}
+        counters = {name for name, value in self._saved.items() if type(value) is itertools.count}
+        self._rebound = sorted(counters.union(stored))
 
     def restore(self) -> None:
         namespace = self._namespace
-        for name in self._names:
+        for name in self._rebound:
             if name in self._saved:
                 namespace[name] = _fresh(self._saved[name])
             else:
                 namespace.pop(name, None)
+
+    def rebound(self) -> List[Any]:
+        """What the names that functions bind are bound to now."""
+        return [self._namespace.get(name) for name in self._rebound]
 
     def values(self) -> List[Any]:
         return list(self._saved.values())

@@ -3,35 +3,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dis
 import linecache
 import os
 import sys
 import types
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
 
 from .importing import Project
 from .loop import ExplorerLoop
 from .oracles import name_of
 from .reach import nested_code
-from .schedule import Decision
-from .scripted import CALL
+from .schedule import Decision, Execution, tidy_up
+from .scripted import CALL, START_TIME
 from .search import Script
 from .state import describe, readable
-from .schedule import tidy_up
-
-
-class Step(NamedTuple):
-    """One line that ran, or one decision of the environment."""
-
-    call: str
-    task: str
-    path: str
-    line: int
-    symbol: str
-    source: str
-    #: Cells that changed: text, before, after.
-    changes: List[tuple]
-    at: float
 
 
 @contextlib.contextmanager
@@ -93,7 +79,6 @@ def _code_of(value: Any) -> Iterator[types.CodeType]:
 
 
 def _starts(code: types.CodeType) -> Iterator[tuple]:
-    import dis
     return dis.findlinestarts(code)
 
 
@@ -102,23 +87,22 @@ def tell(prover: Any, witness: Any) -> List[Dict[str, Any]]:
     recorder = Recorder(prover.harness, witness.scenario, witness.judge.cells)
     with prover.exploring():
         with recorder.recording():
-            prover._execute(witness.scenario, Told(witness.trace, recorder), witness.bounds)
+            told = Told(prover.harness.loop, witness.scenario.begin(), Script(witness.trace), witness.bounds, serial=False)
+            told.recorder = recorder
+            told.run()
         recorder.flush()
         tidy_up(prover.harness.loop)
     return recorder.steps
 
 
-class Told(Script):
-    """A script that says what it decides."""
+class Told(Execution):
+    """An execution whose decisions are recorded."""
 
-    def __init__(self, decisions: Sequence[Decision], recorder: "Recorder") -> None:
-        super().__init__(decisions)
-        self._recorder = recorder
+    recorder: "Recorder"
 
-    def choose(self, options: Sequence[Decision], execution: Any) -> int:
-        index = super().choose(options, execution)
-        self._recorder.decided(options[index])
-        return index
+    def apply(self, decision: Decision) -> None:
+        self.recorder.decided(decision)
+        super().apply(decision)
 
 
 class Recorder:
@@ -148,7 +132,6 @@ class Recorder:
                                "call": subject.partition(":")[0], "at": self._time()})
 
     def _time(self) -> float:
-        from .scripted import START_TIME
         return round(self._loop.now - START_TIME, 6)
 
     def _trace(self, frame: types.FrameType, event: str, _arg: Any) -> Any:
