@@ -142,6 +142,17 @@ class _Tearing(ast.NodeVisitor):
         self._time += 1
         self.generic_visit(node)
 
+    def visit_Try(self, node: Any) -> None:
+        """What handlers write undoes what the body did: it isn't part of what could be torn."""
+        for statement in node.body + node.orelse:
+            self.visit(statement)
+        known = dict(self._torn)
+        for handler in node.handlers:
+            self.visit(handler)
+        self._torn = known
+        for statement in node.finalbody:
+            self.visit(statement)
+
     # Decisions
     def visit_If(self, node: Any) -> None:
         before = dict(self._read)

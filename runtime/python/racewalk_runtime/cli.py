@@ -59,6 +59,8 @@ def _pair(names: Sequence[str]) -> Any:
 
 def _verdict(harness_plan: plan.Plan, options: argparse.Namespace) -> Dict[str, Any]:
     try:
+        if options.compare is not None:
+            harness_plan.finding.lines = []  # those of the other version
         prover = Prover(harness_plan)
         verdict = prover.run()
         if options.compare is not None:

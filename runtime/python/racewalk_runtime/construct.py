@@ -20,11 +20,11 @@ from .stubs import Stub, World
 #: How deep objects that need objects are constructed.
 DEEPEST = 4
 
-MANY = re.compile(r"(ids|keys|urls|items|symbols|names|jobs|tasks|rows|users|paths|requests|messages|events|values)$")
-NUMBER = re.compile(r"^(n|i|k|x|y)$|(amount|count|number|size|limit|capacity|price|qty|quantity|delta|step|max|min|"
+MANY = re.compile(r"(?:^|_)(\w*ids|keys|urls|items|symbols|names|jobs|tasks|rows|users|paths|requests|messages|events|values)$")
+NUMBER = re.compile(r"^(n|i|k|x|y)$|(?:^|_)(amount|count|number|size|limit|capacity|price|qty|quantity|delta|step|max|min|"
                     r"rate|timeout|delay|seconds|ttl|interval|period|retries|attempts|workers|balance|total|value|"
                     r"version|port|page|offset|index|age|score|points|level|tokens|permits|maxsize|width|weight)$")
-TEXT = re.compile(r"(key|id|name|user|url|path|text|item|sku|symbol|code|email|account|topic|channel|title|query|sql|"
+TEXT = re.compile(r"(?:^|_)(key|id|name|user|url|path|text|item|sku|symbol|code|email|account|topic|channel|title|query|sql|"
                   r"message|line|job|token|src|dst|source|destination|from_|to|host|address|country|city|tag|label)$")
 
 
@@ -63,6 +63,8 @@ class Builder:
         self._project = project
         self._world = world
         self._hints: Dict[Any, Dict[str, Any]] = {}
+        #: Whether parameters that nothing is known about are all stand-ins, whatever their names.
+        self.only_stubs = False
         self._recipes: Dict[int, Tuple[Any, Recipe]] = {}
         #: What was made up without any hint, for messages: parameter names.
         self.guessed: List[str] = []
@@ -229,14 +231,14 @@ class Builder:
         if annotation.startswith(("dict", "Dict", "Mapping")):
             return {}
         bare = name.lower()
-        if "queue" in bare or "Queue" in annotation:
+        if bare == "queue" or bare.endswith("_queue") or "Queue" in annotation:
             return asyncio.Queue()
-        if bare in ("sem", "semaphore") or bare.endswith("_sem") or "Semaphore" in annotation:
+        if bare in ("sem", "semaphore") or bare.endswith(("_sem", "_semaphore")) or "Semaphore" in annotation:
             return asyncio.Semaphore(1)
-        if bare.endswith("lock") or annotation.endswith("Lock"):
+        if bare == "lock" or bare.endswith("_lock") or annotation.endswith("Lock"):
             return asyncio.Lock()
         self.guessed.append(name)
-        if annotation:
+        if annotation or self.only_stubs:
             return Stub(self._world, name)
         if MANY.search(bare):
             return Several(list, (name + "-1", name + "-2"))

@@ -12,9 +12,9 @@ import sys
 import sysconfig
 import types
 import warnings
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from . import cells, construct, keys
+from . import cells, construct, keys, objects
 from .cells import Cell
 from .importing import NotRunnable, Project, Resolved
 from .loop import ExplorerLoop
@@ -26,6 +26,10 @@ from .stubs import Stub, World, plain
 
 #: Error that an awaited operation fails with when the plan names none.
 DEFAULT_ERROR = "ConnectionError"
+
+
+#: The cell that a store outside is.
+STORE = "store"
 
 
 class Entry(NamedTuple):
@@ -351,6 +355,8 @@ class Scenario:
 
     def root(self, name: str) -> Any:
         """What a cell's root name stands for."""
+        if name == STORE:
+            return self.harness.world.store
         if name == "self" or name == "cls":
             return next(iter(self.receivers.values()), cells.MISSING)
         if ":" in name:
@@ -387,6 +393,10 @@ class Scenario:
             found.update(names.current())
         found["other objects"] = self.harness.checkpoint.contents()
         return found
+
+    def held_tasks(self) -> Set[int]:
+        """The identities of tasks that something shared refers to."""
+        return objects.held_tasks(self.shared_objects())
 
 
 def _starter(function: Callable[..., Any], arguments: Dict[str, Any]) -> Callable[[], Any]:

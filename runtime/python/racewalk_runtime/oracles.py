@@ -9,18 +9,13 @@ from __future__ import annotations
 import asyncio
 import builtins
 import itertools
-import types
 from collections import Counter
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .cells import Cell
 from .harness import Scenario
-from .keys import slots_of
-from .state import StandIn, describe, readable
-
-#: Objects looked at for permits and tasks.
-LARGEST = 5_000
-
+from .objects import permits_in
+from .state import describe, readable
 
 class Violation(NamedTuple):
     """`kind` is one of `plan.KINDS`."""
@@ -108,13 +103,21 @@ def _returned(outcome: Outcome) -> Counter:
 class Judge:
     """Applies the oracles that count for a plan."""
 
-    def __init__(self, scenario: Scenario, kinds: Sequence[str], cells: Sequence[Cell], reference: Reference) -> None:
+    def __init__(self, scenario: Scenario, kinds: Sequence[str], cells: Sequence[Cell], reference: Reference,
+                 policy: Tuple[str, Any]) -> None:
         self.scenario = scenario
+        #: How the stand-ins answer: a policy, and what a store gives for a key that it doesn't have.
+        self.policy = policy
         self.kinds = kinds
         self.cells = list(cells)
         self.reference = reference
         #: Whether any schedule with overlapping calls has come to an end.
         self.finished = reference.finished
+        #: Whether the cells are all shared state, for want of better: a difference is then a doubt, and no violation.
+        self.cells_are_guessed = False
+        self.doubts: List[Violation] = []
+        #: What the given calls alone come to, one after the other.
+        self.without: Callable[[Sequence[int]], Reference] = lambda _numbers: reference
 
     def judge(self, execution: Any) -> List[Violation]:
         """All that is wrong with a run that has just ended."""
@@ -123,7 +126,10 @@ class Judge:
         if not disturbed and not execution.pending():
             self.finished = True
             if self.reference.complete:
-                found.extend(self._compared(execution))
+                compared = list(self._compared(execution))
+                self.doubts.extend(compared if self.cells_are_guessed else ())
+                found.extend(violation for violation in compared
+                             if not self.cells_are_guessed or violation.kind == "exception")
         return [violation for violation in found if violation.kind in self.kinds]
 
     def _absolute(self, execution: Any, disturbed: bool) -> Iterator[Violation]:
@@ -146,7 +152,7 @@ class Judge:
             yield from self._swallowed(execution)
 
     def _missing_permits(self) -> List[str]:
-        levels = permits_in(self.scenario)
+        levels = permits_in(self.scenario.shared_objects())
         found = []
         for path, level in levels.items():
             known = self.reference.permits.get(path)
@@ -160,12 +166,9 @@ class Judge:
         return found
 
     def _outliving(self, execution: Any) -> Iterator[Violation]:
-        held = {id(item) for _path, item in walk([self.scenario.shared_objects()]) if isinstance(item, asyncio.Task)}
-        for label, task in execution.outlived:
-            if id(task) not in held:
-                yield Violation("task-outlives-call", "call %s had returned while its task %s was still running, and "
-                                "nobody holds that task" % (label, name_of(task)))
-                return
+        label, task = execution.outlived[0]
+        yield Violation("task-outlives-call", "call %s had returned while its task %s was still running, and nobody "
+                        "holds that task" % (label, name_of(task)))
 
     def _lost_errors(self, execution: Any) -> Iterator[Violation]:
         roots = set(execution.tasks.values())
@@ -197,11 +200,33 @@ class Judge:
                 yield Violation("exception", "call %s raised %s: %s, which it never does alone"
                                 % (label, type(error).__name__, error))
                 return
+        refused = self._refused(execution)
+        if refused:
+            accepted = tuple(number for number, label in enumerate(self.scenario.labels) if label not in refused)
+            if self.cells and accepted and not self.without(accepted).knows_cells(outcome):
+                yield Violation("state", self._difference(outcome, self.without(accepted)))
+            return
         if self.cells and not reference.knows_cells(outcome):
-            yield Violation("state", self._difference(outcome))
+            yield Violation("state", self._difference(outcome, reference))
         counts_work = bool(self.cells) or self.scenario.harness.plan.rule in ("stampede", "shared-default")
         if counts_work:
             yield from self._doubled(outcome)
+            yield from self._disagreeing(outcome)
+
+    def _refused(self, execution: Any) -> List[str]:
+        """Calls that ended with an error of the code's own, which no call alone raises: they meant to do nothing."""
+        return [label for label, task in execution.tasks.items() if not task.cancelled() and task.exception() is not None
+                and type(task.exception()).__name__ not in self.reference.errors]
+
+    def _disagreeing(self, outcome: Outcome) -> Iterator[Violation]:
+        """Cells as after one order, and work as in another: what was told to others isn't what is stored."""
+        if self.cells and self.reference.knows_cells(outcome):
+            if not any(known.cells == outcome.cells and known.effects == outcome.effects
+                       for known in self.reference.outcomes):
+                yield Violation("state", "%s, while the calls made outside are those of no order that ends so: %s" % (
+                    " and ".join("%s is %s" % (cell.text, readable(value))
+                                 for cell, value in zip(self.cells, outcome.cells)),
+                    ", ".join("%s(%s)" % (path, ", ".join(map(repr, args))) for path, args in outcome.effects)))
 
     def _doubled(self, outcome: Outcome) -> Iterator[Violation]:
         for effect, count in Counter(outcome.effects).items():
@@ -217,9 +242,9 @@ class Judge:
                                 % (count, readable(value), most))
                 break
 
-    def _difference(self, outcome: Outcome) -> str:
+    def _difference(self, outcome: Outcome, reference: Reference) -> str:
         """The cell that shows it best, with what it is and could be."""
-        known = [other.cells for other in self.reference.outcomes]
+        known = [other.cells for other in reference.outcomes]
         for number, cell in enumerate(self.cells):
             allowed = sorted({readable(contents[number]) for contents in known})
             now = readable(outcome.cells[number])
@@ -248,65 +273,14 @@ def name_of(task: asyncio.Task) -> str:
     return getattr(coro, "__qualname__", None) or task.get_name()
 
 
-# -- walking over objects ---------------------------------------------------------------------------------------------
-def permits_in(scenario: Scenario) -> Dict[str, int]:
-    """How many permits are free, by the path at which a lock or semaphore is found."""
-    found: Dict[str, int] = {}
-    for path, item in walk([scenario.shared_objects()]):
-        if isinstance(item, (asyncio.Lock, asyncio.Condition)):
-            found[path] = 0 if item.locked() else 1
-        elif isinstance(item, asyncio.Semaphore):
-            found[path] = item._value
-    return found
-
-
-def walk(roots: Sequence[Any]) -> Iterator[Tuple[str, Any]]:
-    """Objects that roots lead to through attributes and containers, each once, with a path to it."""
-    seen: Set[int] = set()
-    waiting = [("", root) for root in reversed(roots)]
-    for _ in range(LARGEST):
-        if not waiting:
-            return
-        path, value = waiting.pop()
-        if id(value) in seen or isinstance(value, NOT_WALKED):
-            continue
-        seen.add(id(value))
-        yield path, value
-        waiting.extend(_parts(path, value))
-
-
-NOT_WALKED = (str, bytes, int, float, type(None), type, types.ModuleType, types.FunctionType, types.MethodType, StandIn)
-
-
-def _parts(path: str, value: Any) -> Iterator[Tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in list(value.items()):
-            yield "%s[%r]" % (path, key) if path else str(key), item
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for number, item in enumerate(list(value)):
-            yield "%s[%d]" % (path, number), item
-    if isinstance(value, (asyncio.Lock, asyncio.Semaphore, asyncio.Future, asyncio.AbstractEventLoop)):
-        return
-    attributes = getattr(value, "__dict__", None)
-    if type(attributes) is dict:
-        for name, item in list(attributes.items()):
-            yield "%s.%s" % (path, name), item
-    for name in slots_of(type(value)):
-        item = getattr(value, name, None)
-        if item is not None:
-            yield "%s.%s" % (path, name), item
-
-
-def orders(scenario: Scenario) -> List[Tuple[int, ...]]:
-    """The orders of the calls that can differ: interchangeable calls keep theirs."""
+def orders(scenario: Scenario, numbers: Sequence[int]) -> List[Tuple[int, ...]]:
+    """The orders of these calls that can differ: interchangeable calls keep theirs."""
     groups = scenario.groups
     found: List[Tuple[int, ...]] = []
     seen: Set[tuple] = set()
-    for order in itertools.permutations(range(scenario.count)):
+    for order in itertools.permutations(numbers):
         shape = tuple(groups[number] for number in order)
         if shape not in seen:
             seen.add(shape)
             found.append(order)
     return found
-
-

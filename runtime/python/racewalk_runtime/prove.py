@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import platform
 import sys
@@ -10,10 +11,12 @@ from time import perf_counter  # the real one: inside `exploring`, the module's 
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import replay, timeline
+from .cells import Cell
 from .determinism import GUARD, controlled
-from .harness import DEFAULT_ERROR, Harness, Scenario, hearing_warnings
+from .harness import DEFAULT_ERROR, STORE, Harness, Scenario, hearing_warnings
 from .importing import NotRunnable
-from .oracles import Judge, Outcome, Reference, Violation, observe, orders, permits_in
+from .objects import permits_in
+from .oracles import Judge, Reference, Violation, observe, orders
 from .plan import NEEDS_CANCEL, NEEDS_FAULT, Plan
 from .schedule import Bounds, Decision, Execution, tidy_up
 from .search import DepthFirst, Random, Script, minimise
@@ -86,6 +89,8 @@ class Prover:
         self.schedules = 0
         self.completed = 0
         self._deadline = 0.0
+        #: Differences in state that nobody said was what the finding is about.
+        self._doubts: List[Violation] = []
         #: The failing schedule, when there is one.
         self.witness: Optional[Witness] = None
         self._lines: set = set()
@@ -149,6 +154,18 @@ class Prover:
 
     def _scenarios(self, count: int) -> Iterator[Tuple[Scenario, Judge, str]]:
         """Each way of making the calls, with what it is judged by; under each policy of the stand-ins that makes sense."""
+        try:
+            yield from self._workable(count)
+        except Inconclusive as reason:
+            if reason.field != "args" or not self.harness.builder.guessed or self.harness.builder.only_stubs:
+                raise
+            self.harness.builder.only_stubs = True  # what was guessed from names was wrong
+            try:
+                yield from self._workable(count)
+            except Inconclusive:
+                raise reason from None
+
+    def _workable(self, count: int) -> Iterator[Tuple[Scenario, Judge, str]]:
         failure: Optional[Inconclusive] = None
         any_works = False
         for scenario in self.harness.scenarios(count):
@@ -177,15 +194,25 @@ class Prover:
 
     def _judge(self, scenario: Scenario, policy: Tuple[str, Any]) -> Judge:
         self.harness.world.policy, self.harness.world.absent = policy
-        cells = scenario.cells
-        if not cells and self.plan.rule in ("lost-update", "check-then-act"):
+        cells = list(scenario.cells)
+        guessed = not cells and policy[0] != "store" and self.plan.rule in ("lost-update", "check-then-act")
+        if guessed:
             cells = scenario.everything()
+        if policy[0] == "store":
+            cells.append(Cell(STORE, STORE, ()))
         reference = self.sequential(scenario, cells)
         if not reference.returned:
             self._refuse_vacuous(scenario, reference)
-        judge = Judge(scenario, self.kinds, cells, reference)
-        judge.policy = policy  # type: ignore[attr-defined]
+        judge = Judge(scenario, self.kinds, cells, reference, policy)
+        judge.cells_are_guessed = guessed
+        judge.without = functools.lru_cache(maxsize=None)(
+            lambda numbers: self._without(scenario, cells, numbers))  # type: ignore[assignment]
         return judge
+
+    def _without(self, scenario: Scenario, cells: Sequence[Cell], numbers: Sequence[int]) -> Reference:
+        """What some of the calls come to, one after the other; the schedule that has just ended is over."""
+        tidy_up(self.harness.loop)
+        return self.sequential(scenario, cells, numbers)
 
     def _refuse_vacuous(self, scenario: Scenario, reference: Reference) -> None:
         if GUARD.refused:
@@ -206,17 +233,17 @@ class Prover:
             raise Inconclusive("no call returns by itself", "args")
 
     # -- one after the other --------------------------------------------------------------------------------------
-    def sequential(self, scenario: Scenario, cells: Sequence[Any]) -> Reference:
-        """All outcomes of the calls run one after the other."""
+    def sequential(self, scenario: Scenario, cells: Sequence[Cell], numbers: Optional[Sequence[int]] = None) -> Reference:
+        """All outcomes of the calls, or some of them, run one after the other."""
         reference = Reference()
         until = perf_counter() + max(0.05, (self._deadline - perf_counter()) * REFERENCE_SHARE)
-        for order in orders(scenario):
+        for order in orders(scenario, range(scenario.count) if numbers is None else numbers):
             search = DepthFirst(scenario.key)
             name = " then ".join(scenario.labels[number] for number in order)
             for number in range(1_000_000):
                 execution = self._execute(scenario, search, Bounds(steps=self.plan.bounds.steps), order, number == 0)
                 if execution.status == "done":
-                    permits = permits_in(scenario) if "permit-leak" in self.kinds else {}
+                    permits = permits_in(scenario.shared_objects()) if "permit-leak" in self.kinds else {}
                     reference.add(observe(scenario, cells, execution), name, execution, permits)
                 reference.complete = reference.complete and execution.status != "cut"
                 tidy_up(self.harness.loop)
@@ -232,7 +259,7 @@ class Prover:
         calls = scenario.begin()
         if order is not None:
             calls = [calls[number] for number in order]
-        execution = Execution(self.harness.loop, calls, chooser, bounds, serial=order is not None)
+        execution = Execution(self.harness.loop, calls, chooser, bounds, order is not None, scenario.held_tasks)
         if isinstance(chooser, DepthFirst):
             chooser.begin()
         if traced and self.plan.finding.lines:
@@ -271,7 +298,7 @@ class Prover:
     def _explore(self, scenario: Scenario, judge: Judge, policy: str, bounds: Bounds) -> Optional[Witness]:
         """All schedules within the bounds, until one goes wrong or time is up."""
         started = now = perf_counter()
-        self.harness.world.policy, self.harness.world.absent = judge.policy  # type: ignore[attr-defined]
+        self.harness.world.policy, self.harness.world.absent = judge.policy
         search = DepthFirst(scenario.key)
         schedules = pruned = cut = 0
         loop = self.harness.loop
@@ -297,6 +324,7 @@ class Prover:
             now = perf_counter()
             if not search.advance():
                 break
+        self._doubts.extend(judge.doubts[:1])
         self.phases.append(Phase(scenario.count, scenario.variant, policy, bounds, schedules, pruned, cut, search.opaque,
                                  search.exhausted and not cut, now - started))
         widest = bounds.early == self.plan.bounds.early[-1]
@@ -382,6 +410,9 @@ class Prover:
         for path in self.harness.named_stubs:
             if not any(name == path or name.endswith("." + path) for name in waited):
                 raise Inconclusive("the stub %s was never awaited" % path, "stubs")
+        if self._doubts:
+            raise Inconclusive("%s; whether that is wrong depends on what the finding is about"
+                               % self._doubts[0].message, "finding.cells")
         least = 1 if all(kind in ALONE for kind in self.kinds) else min(2, max(self.plan.bounds.calls))
         if not any(self._is_whole(phase.calls) for phase in self.phases if phase.calls >= least):
             raise Inconclusive("the budget of %g s is not enough for all schedules of two calls; %d were run, none "
@@ -436,7 +467,7 @@ class Prover:
         """Whether the schedule goes wrong in the same way on the stock loop, time after time."""
         kind = witness.violations[0].kind
         found = []
-        self.harness.world.policy, self.harness.world.absent = witness.judge.policy  # type: ignore[attr-defined]
+        self.harness.world.policy, self.harness.world.absent = witness.judge.policy
         with hearing_warnings(self.harness):
             for _ in range(count):
                 violations, unmet = replay.replay(witness.scenario, witness.trace, witness.judge.judge)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 from .determinism import controlled
 from .harness import Scenario
@@ -14,8 +14,9 @@ from .scripted import CALL, ScriptedLoop
 class StockLoop(ScriptedLoop):
     """Notes what the oracles ask for, as `ExplorerLoop` and `schedule.Execution` do."""
 
-    def __init__(self, script: Sequence[Decision], calls: Dict[str, Any]) -> None:
-        super().__init__(script, calls)
+    def __init__(self, script: Sequence[Decision], held: Callable[[], Set[int]]) -> None:
+        super().__init__(script, {})
+        self._held = held
         self.owners: Dict[asyncio.Task, str] = {}
         self.problems: List[dict] = []
         self.outlived: List[Tuple[str, asyncio.Task]] = []
@@ -35,8 +36,10 @@ class StockLoop(ScriptedLoop):
         for label, root in self.tasks.items():
             if root.done() and label not in self._returned:
                 self._returned.add(label)
-                self.outlived.extend((label, task) for task, owner in self.owners.items() if owner == label
-                                     and task is not root and not task.done() and not being_cancelled(task))
+                alive = [task for task, owner in self.owners.items() if owner == label and task is not root
+                         and not task.done() and not being_cancelled(task)]
+                held = self._held() if alive else set()
+                self.outlived.extend((label, task) for task in alive if id(task) not in held)
 
 
 class StockRun:
@@ -55,7 +58,7 @@ class StockRun:
 def replay(scenario: Scenario, trace: Sequence[Decision], judge: Any) -> Tuple[Any, List[Decision]]:
     """Runs the schedule once; answers with what `judge(run)` says of it, and the decisions that were not possible."""
     harness = scenario.harness
-    loop = StockLoop(trace, {})
+    loop = StockLoop(trace, scenario.held_tasks)
     explorer, harness.world.loop = harness.world.loop, loop  # type: ignore[assignment]
     asyncio.set_event_loop(loop)
     try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, Set, Tuple
 
 from .loop import ExplorerLoop
 from .scripted import CALL
@@ -61,9 +61,10 @@ class Execution:
     """
 
     __slots__ = ("loop", "calls", "chooser", "bounds", "serial", "early", "faults", "cancels", "status", "trace",
-                 "choices", "tasks", "outlived", "suppressed", "waiting", "_watched")
+                 "choices", "tasks", "outlived", "suppressed", "waiting", "_held", "_watched")
 
-    def __init__(self, loop: ExplorerLoop, calls: Sequence[Call], chooser: Any, bounds: Bounds, serial: bool) -> None:
+    def __init__(self, loop: ExplorerLoop, calls: Sequence[Call], chooser: Any, bounds: Bounds, serial: bool,
+                 held: Callable[[], Set[int]] = set) -> None:
         self.loop = loop
         self.calls = calls
         self.chooser = chooser
@@ -78,11 +79,13 @@ class Execution:
         #: The positions in `trace` at which there was a choice.
         self.choices: List[int] = []
         self.tasks: Dict[str, asyncio.Task] = {}
-        #: Child tasks that were alive when the call that started them had returned.
+        #: Child tasks that were alive when the call that started them had returned, and that nothing shared held: what
+        #: `held` says are the identities of those.
         self.outlived: List[Tuple[str, asyncio.Task]] = []
         #: Whether the bound on early arrivals forbade anything.
         self.suppressed = False
         self.waiting: List[Call] = list(calls)
+        self._held = held
         self._watched: List[str] = []
 
     def run(self) -> "Execution":
@@ -184,9 +187,11 @@ class Execution:
         for label in [label for label in self._watched if self.tasks[label].done()]:
             self._watched.remove(label)
             root = self.tasks[label]
-            for task in loop.tasks:
-                if task is not root and not task.done() and loop.owners[task] == label and not being_cancelled(task):
-                    self.outlived.append((label, task))
+            alive = [task for task in loop.tasks if not task.done() and task is not root and loop.owners[task] == label
+                     and not being_cancelled(task)]
+            if alive:
+                held = self._held()
+                self.outlived.extend((label, task) for task in alive if id(task) not in held)
 
     def pending(self) -> List[str]:
         """The calls that will never return."""

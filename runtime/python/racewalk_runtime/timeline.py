@@ -87,7 +87,7 @@ def tell(prover: Any, witness: Any) -> List[Dict[str, Any]]:
     recorder = Recorder(prover.harness, witness.scenario, witness.judge.cells)
     with prover.exploring():
         with recorder.recording():
-            told = Told(prover.harness.loop, witness.scenario.begin(), Script(witness.trace), witness.bounds, serial=False)
+            told = Told(prover.harness.loop, witness.scenario.begin(), Script(witness.trace), witness.bounds, False)
             told.recorder = recorder
             told.run()
         recorder.flush()
