@@ -12,6 +12,7 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence
 
 from . import fixcheck, plan, testgen, trace
+from .harness import STORE
 from .importing import NotRunnable
 from .prove import Prover
 
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trace", metavar="FORMAT=PATH", action="append", default=[], type=_pair(trace.FORMATS),
                         help="write who touched which shared object: %s" % ", ".join(trace.FORMATS))
     parser.add_argument("--against", metavar="DIR", help="a changed version of the project: is it a fix?")
-    parser.add_argument("--compare", metavar="SCHEDULE", help=argparse.SUPPRESS)
+    parser.add_argument("--compare", type=json.loads, help=argparse.SUPPRESS)
     return parser
 
 
@@ -61,11 +62,12 @@ def _verdict(harness_plan: plan.Plan, options: argparse.Namespace) -> Dict[str, 
     try:
         if options.compare is not None:
             harness_plan.finding.lines = []  # those of the other version
+            harness_plan.finding.cells = [cell for cell in options.compare["cells"] if cell != STORE]
         prover = Prover(harness_plan)
         verdict = prover.run()
         if options.compare is not None:
             verdict["sequential_table"] = prover.sequential_table()
-            verdict["replay"] = prover.fails_again([tuple(item) for item in json.loads(options.compare)])
+            verdict["replay"] = prover.fails_again([tuple(item) for item in options.compare["schedule"]])
         if prover.witness is not None:
             _extras(prover, verdict, options)
         return verdict
@@ -77,7 +79,7 @@ def _extras(prover: Prover, verdict: Dict[str, Any], options: argparse.Namespace
     for form, path in options.trace:
         _write(path, trace.render(verdict["timeline"], form))
     if options.against is not None:
-        verdict["fix"] = fixcheck.check(prover, os.path.abspath(options.plan), options.against, verdict["schedule"])
+        verdict["fix"] = fixcheck.check(prover, os.path.abspath(options.plan), options.against, verdict)
     written = []
     for variant, path in options.write_test:
         places = prover.harness.project.places

@@ -19,7 +19,7 @@ import gc
 import inspect
 import sys
 from time import perf_counter
-from typing import Any, Awaitable, Callable, Iterator, List, Optional, Sequence
+from typing import Any, Awaitable, Callable, Coroutine, Iterator, List, Optional, Sequence
 
 from .determinism import controlled
 from .keys import key_of
@@ -62,19 +62,23 @@ async def overlap(*calls: Awaitable) -> List[Any]:
     world = _WORLD.get()
     if world is None:
         return list(await asyncio.gather(*calls))
-    loop = asyncio.get_running_loop()
-    return list(await asyncio.gather(*(
-        loop.create_task(_arriving(call, world.loop.expect("arrival %d" % number, lambda: None), CALL.get(), number))
-        for number, call in enumerate(calls))))
+    tasks = []
+    for number, call in enumerate(calls):
+        arrival = world.loop.expect("arrival %d" % number, lambda: None)
+        task = asyncio.get_running_loop().create_task(_arriving(call, arrival, CALL.get(), number))
+        if inspect.iscoroutine(call):
+            task.add_done_callback(functools.partial(_close, call))
+        tasks.append(task)
+    return list(await asyncio.gather(*tasks))
+
+
+def _close(call: Coroutine, _task: asyncio.Task) -> None:
+    """A call that never arrived is never awaited either, which is no mistake here."""
+    call.close()
 
 
 async def _arriving(call: Awaitable, arrival: asyncio.Future, parent: str, number: int) -> Any:
-    try:
-        await arrival
-    except BaseException:
-        if inspect.iscoroutine(call):
-            call.close()
-        raise
+    await arrival
     CALL.set("%s.%d" % (parent, number))
     return await call
 

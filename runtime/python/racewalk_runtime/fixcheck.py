@@ -5,21 +5,21 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List
 
 from .prove import Prover
-from .schedule import Decision
 
 #: Seconds that the changed version may take beyond the plan's budget.
 PATIENCE = 60.0
 
 
-def check(prover: Prover, plan_path: str, directory: str, trace: Sequence[Decision]) -> Dict[str, Any]:
-    """Explores the changed version in a process of its own, and compares."""
+def check(prover: Prover, plan_path: str, directory: str, verdict: Dict[str, Any]) -> Dict[str, Any]:
+    """Explores the changed version in a process of its own, and compares it with the code that `verdict` is about."""
     before = prover.sequential_table()
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-m", __package__, plan_path, "--root", directory, "--compare", json.dumps(list(trace))]
+    command = [sys.executable, "-m", __package__, plan_path, "--root", directory, "--compare",
+               json.dumps({"schedule": verdict["schedule"], "cells": verdict["cells"]})]
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False,
                               timeout=prover.plan.budget * 2 + PATIENCE)

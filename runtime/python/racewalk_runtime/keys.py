@@ -151,7 +151,7 @@ def _mapping(walk: Walk, value: dict) -> None:
 def _set(walk: Walk, value: Any) -> None:
     """Sets have no order of their own: only what can be ordered independently of addresses is accepted."""
     walk.open("set", len(value))
-    if all(type(item) in PLAIN for item in value):
+    if all(map(_is_plain, value)):
         walk.visit_all(sorted(value, key=lambda item: (type(item).__name__, repr(item))))
     elif len(value) <= 1:
         walk.visit_all(value)
@@ -160,6 +160,10 @@ def _set(walk: Walk, value: Any) -> None:
         walk.visit_all(sorted(value, key=lambda task: order.get(task, -1)))
     else:
         raise Opaque("a set of objects")
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in PLAIN or (type(value) is tuple and all(map(_is_plain, value)))
 
 
 def _future(walk: Walk, value: asyncio.Future) -> None:
@@ -353,6 +357,8 @@ WRITERS: Dict[type, Writer] = {
     types.FunctionType: _function, types.MethodType: _bound_method, types.CellType: _cell,
     types.BuiltinMethodType: _method, type("".__str__): _method, functools.partial: _partial,
     types.CodeType: _atom, types.ModuleType: _atom, type: _atom, property: _atom, object: _atom,
+    types.MethodDescriptorType: _atom, types.WrapperDescriptorType: _atom, types.GetSetDescriptorType: _atom,
+    types.MemberDescriptorType: _atom, types.ClassMethodDescriptorType: _atom, type(NotImplemented): _atom,
     weakref.ref: _weak, contextvars.Token: _token, contextvars.ContextVar: _atom,
     datetime.datetime: _by_repr, datetime.date: _by_repr, datetime.time: _by_repr, datetime.timedelta: _by_repr,
     datetime.timezone: _by_repr, decimal.Decimal: _by_repr, fractions.Fraction: _by_repr, uuid.UUID: _by_repr,

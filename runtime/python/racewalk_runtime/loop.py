@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import weakref
 from asyncio import events
 from collections import deque
 from typing import Any, Callable, Dict, List, Optional
@@ -91,7 +92,7 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
         self.tasks: List[asyncio.Task] = []
         self.owners: Dict[asyncio.Task, str] = {}
         self.problems: List[dict] = []
-        self.generators: list = []
+        self.generators: "weakref.WeakSet" = weakref.WeakSet()
         self._factory = None
 
     # -- callbacks and timers -------------------------------------------------------------------------------------
@@ -228,14 +229,14 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
 
     def asyncgen_seen(self, generator) -> None:  # type: ignore[no-untyped-def]
         """For `sys.set_asyncgen_hooks`: asynchronous generators have begun."""
-        self.generators.append(generator)
+        self.generators.add(generator)
 
     def asyncgen_dropped(self, generator) -> None:  # type: ignore[no-untyped-def]
         """For `sys.set_asyncgen_hooks`: one was dropped unfinished, so it is closed in a task of its own."""
         self.create_task(generator.aclose())
 
     async def shutdown_asyncgens(self) -> None:
-        for generator in self.generators:
+        for generator in list(self.generators):
             await generator.aclose()
 
     async def shutdown_default_executor(self, timeout: Optional[float] = None) -> None:
