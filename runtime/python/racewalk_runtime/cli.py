@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from . import fixcheck, plan, testgen, trace
 from .harness import STORE
 from .importing import NotRunnable
-from .prove import Prover
+from .prove import REPLAYS, Prover
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -43,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calls", type=int, default=1000, help="calls of a stress test (default: 1000)")
     parser.add_argument("--trace", metavar="FORMAT=PATH", action="append", default=[], type=_pair(trace.FORMATS),
                         help="write who touched which shared object: %s" % ", ".join(trace.FORMATS))
+    parser.add_argument("--replays", type=int, default=REPLAYS, metavar="N",
+                        help="how often a failing schedule is replayed on the stock loop (default: %d)" % REPLAYS)
     parser.add_argument("--against", metavar="DIR", help="a changed version of the project: is it a fix?")
     parser.add_argument("--compare", type=json.loads, help=argparse.SUPPRESS)
     return parser
@@ -63,7 +65,7 @@ def _verdict(harness_plan: plan.Plan, options: argparse.Namespace) -> Dict[str, 
         if options.compare is not None:
             harness_plan.finding.lines = []  # those of the other version
             harness_plan.finding.cells = [cell for cell in options.compare["cells"] if cell != STORE]
-        prover = Prover(harness_plan)
+        prover = Prover(harness_plan, options.replays)
         verdict = prover.run()
         if options.compare is not None:
             verdict["sequential_table"] = prover.sequential_table()

@@ -82,8 +82,9 @@ class Witness(NamedTuple):
 class Prover:
     """One run over one plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, replays: int = REPLAYS) -> None:
         self.plan = plan
+        self._replays = replays
         self.kinds = plan.kinds()
         self.phases: List[Phase] = []
         self.schedules = 0
@@ -443,10 +444,10 @@ class Prover:
         return bool(planned) and planned <= self._whole
 
     def _proved(self, witness: Witness) -> Dict[str, Any]:
-        outcomes = self.replays(witness, REPLAYS)
+        outcomes = self.replays(witness, self._replays)
         if not all(outcomes):
             raise Inconclusive("a failing schedule was found, but on the stock event loop it failed only %d of %d times: "
-                               "something outside the schedule decides" % (sum(outcomes), REPLAYS), "stubs")
+                               "something outside the schedule decides" % (sum(outcomes), self._replays), "stubs")
         self.witness = witness
         first = witness.violations[0]
         story = timeline.tell(self, witness)
