@@ -180,7 +180,11 @@ def _future(walk: Walk, value: asyncio.Future) -> None:
 
 
 def _frame_owner(frame_attribute: str, name: str) -> Writer:
-    """Coroutines and generators: position, names of bound locals, and all values of the frame, its stack included."""
+    """Coroutines and generators: position, and all values of the frame, those on its stack included.
+
+    Which of the local variables are unbound isn't told, only how many: where that could differ at one position, so
+    does something else that the code can see.
+    """
 
     def write(walk: Walk, value: Any) -> None:
         frame = getattr(value, frame_attribute)
@@ -189,7 +193,6 @@ def _frame_owner(frame_attribute: str, name: str) -> Writer:
             return
         code, out = frame.f_code, walk.out
         out.append((name, frame.f_lasti, id(code)))
-        out.append(tuple(frame.f_locals))
         apart = (id(frame.f_globals), id(frame.f_builtins))
         for item in gc.get_referents(*_frame_holders(value, frame)):
             kind = type(item)

@@ -53,10 +53,12 @@ class Handle:
 class Event:
     """Something that the environment will do: complete `future`, or fail it with one of `errors`."""
 
-    __slots__ = ("label", "future", "result", "errors")
+    __slots__ = ("completion", "failure", "future", "result", "errors")
 
     def __init__(self, label: str, future: asyncio.Future, result: Callable[[], Any], errors: tuple) -> None:
-        self.label = label
+        #: The two decisions about it.
+        self.completion = ("io", label)
+        self.failure = ("fail", label)
         self.future = future
         self.result = result
         self.errors = errors
@@ -136,10 +138,10 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
             ready.popleft()
         while timers and timers[0].dead:
             heapq.heappop(timers)
-        if self.events:
-            gone = [label for label, event in self.events.items() if event.future.done()]
-            for label in gone:
-                del self.events[label]
+        for event in self.events.values():
+            if event.future.done():
+                self.events = {label: event for label, event in self.events.items() if not event.future.done()}
+                break
 
     def fire_timers(self) -> None:
         """Time goes on to the next timer; all that are due then become ready."""

@@ -39,8 +39,9 @@ def observe(scenario: Scenario, cells: Sequence[Cell], execution: Any) -> Outcom
     results = []
     for label, group in zip(scenario.labels, scenario.groups):
         results.append((group,) + _result(execution.tasks.get(label)))
-    effects = tuple(sorted(scenario.harness.world.effects, key=repr))
-    return Outcome(contents, tuple(sorted(results, key=repr)), effects)
+    if len(results) > 1:
+        results.sort(key=repr)
+    return Outcome(contents, tuple(results), tuple(sorted(scenario.harness.world.effects)))
 
 
 def _result(task: Optional[asyncio.Task]) -> tuple:
@@ -134,7 +135,7 @@ class Judge:
 
     def _absolute(self, execution: Any, disturbed: bool) -> Iterator[Violation]:
         pending = execution.pending()
-        permits = self._missing_permits() if "permit-leak" in self.kinds else []
+        permits = self._missing_permits() if self.reference.has_permits else []
         if pending and self.finished:
             names = " and ".join(pending)
             detail = "; " + permits[0] if permits and disturbed else ""
@@ -226,16 +227,17 @@ class Judge:
                 yield Violation("state", "%s, while the calls made outside are those of no order that ends so: %s" % (
                     " and ".join("%s is %s" % (cell.text, readable(value))
                                  for cell, value in zip(self.cells, outcome.cells)),
-                    ", ".join("%s(%s)" % (path, ", ".join(map(repr, args))) for path, args in outcome.effects)))
+                    ", ".join(outcome.effects)))
 
     def _doubled(self, outcome: Outcome) -> Iterator[Violation]:
-        for effect, count in Counter(outcome.effects).items():
+        for effect, count in _repeated(outcome.effects):
             most = self.reference.most_effects[effect]
             if count > most > 0:
-                yield Violation("duplicate-work", "%s(%s) is called %s; one call after the other, %s"
-                                % (effect[0], ", ".join(map(repr, effect[1])), times(count), times(most)))
+                yield Violation("duplicate-work", "%s is called %s; one call after the other, %s"
+                                % (effect, times(count), times(most)))
                 break
-        for value, count in _returned(outcome).items():
+        for value, count in _repeated([value for _group, status, value in outcome.results
+                                       if status == "returned" and value is not None]):
             most = self.reference.most_results[value]
             if count > most > 0:
                 yield Violation("results", "%d calls return %s; one after the other, at most %d"
@@ -244,14 +246,21 @@ class Judge:
 
     def _difference(self, outcome: Outcome, reference: Reference) -> str:
         """The cell that shows it best, with what it is and could be."""
-        known = [other.cells for other in reference.outcomes]
         for number, cell in enumerate(self.cells):
-            allowed = sorted({readable(contents[number]) for contents in known})
-            now = readable(outcome.cells[number])
+            allowed = {known.cells[number] for known in reference.outcomes}
+            now = outcome.cells[number]
             if now not in allowed:
-                return "%s is %s; one call after the other, it is %s" % (cell.text, now, " or ".join(allowed))
+                return "%s is %s; one call after the other, it is %s" % (
+                    cell.text, readable(now), " or ".join(sorted(map(readable, allowed))))
         return "%s have values that no order of the calls gives together" % " and ".join(
             cell.text for cell in self.cells)
+
+
+def _repeated(items: Sequence[Any]) -> List[Tuple[Any, int]]:
+    """What is there more than once, and how often."""
+    if len(set(items)) == len(items):
+        return []
+    return [(item, count) for item, count in Counter(items).items() if count > 1]
 
 
 def _cancelled(execution: Any) -> bool:

@@ -8,18 +8,17 @@ import gc
 import platform
 import sys
 from time import perf_counter  # the real one: inside `exploring`, the module's clocks are virtual
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import replay, timeline
 from .cells import Cell
 from .determinism import GUARD, controlled
 from .harness import DEFAULT_ERROR, STORE, Harness, Scenario, hearing_warnings
-from .importing import NotRunnable
 from .objects import permits_in
 from .oracles import Judge, Reference, Violation, observe, orders
 from .plan import NEEDS_CANCEL, NEEDS_FAULT, Plan
 from .schedule import Bounds, Decision, Execution, tidy_up
-from .search import DepthFirst, Random, Script, minimise
+from .search import DepthFirst, Script, minimise
 from .state import describe, readable
 from .stubs import VERBS
 
@@ -183,7 +182,7 @@ class Prover:
         policies = [(self.plan.policy or "pure", self.plan.absent)]
         judge = self._judge(scenario, policies[0])
         yield scenario, judge, policies[0][0]
-        if self.plan.policy is None and _is_store(judge.reference):
+        if self.plan.policy is None and _is_store(world.called):
             for absent in (None, 100, {}):
                 try:
                     judge = self._judge(scenario, ("store", absent))
@@ -244,7 +243,7 @@ class Prover:
             for number in range(1_000_000):
                 execution = self._execute(scenario, search, Bounds(steps=self.plan.bounds.steps), order, number == 0)
                 if execution.status == "done":
-                    permits = permits_in(scenario.shared_objects()) if "permit-leak" in self.kinds else {}
+                    permits = permits_in(scenario.shared_objects()) if self._permits_count() else {}
                     reference.add(observe(scenario, cells, execution), name, execution, permits)
                 reference.complete = reference.complete and execution.status != "cut"
                 tidy_up(self.harness.loop)
@@ -254,6 +253,9 @@ class Prover:
                     reference.complete = False
                     break
         return reference
+
+    def _permits_count(self) -> bool:
+        return "permit-leak" in self.kinds or "deadlock" in self.kinds
 
     def _execute(self, scenario: Scenario, chooser: Any, bounds: Bounds, order: Optional[Sequence[int]] = None,
                  traced: bool = False) -> Execution:
@@ -487,7 +489,7 @@ def sequential_outcomes(judge: Judge) -> List[Dict[str, Any]]:
         found.append({"order": order,
                       "cells": {cell.text: readable(value) for cell, value in zip(judge.cells, outcome.cells)},
                       "results": [_result_text(result) for result in outcome.results],
-                      "effects": ["%s(%s)" % (path, ", ".join(map(repr, args))) for path, args in outcome.effects]})
+                      "effects": list(outcome.effects)})
     return found
 
 
@@ -502,10 +504,10 @@ def readable_value(value: Any) -> str:
     return readable(describe(value))
 
 
-def _is_store(reference: Reference) -> bool:
-    """Whether something is both read from and written to a stand-in, as with a store."""
+def _is_store(operations: Iterable[str]) -> bool:
+    """Whether something is both read from and written to among stand-ins' operations, as with a store."""
     reads, writes = set(), set()
-    for path, _args in reference.most_effects:
+    for path in operations:
         owner, _, name = path.rpartition(".")
         verb = VERBS.match(name)
         if verb is not None:

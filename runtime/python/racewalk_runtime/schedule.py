@@ -46,12 +46,13 @@ class Bounds:
 class Call:
     """One of the overlapping calls. Calls of one `group` are interchangeable: only the first of them is started."""
 
-    __slots__ = ("label", "start", "group")
+    __slots__ = ("label", "start", "group", "arrival")
 
     def __init__(self, label: str, start: Callable[[], Coroutine], group: Any) -> None:
         self.label = label
         self.start = start
         self.group = group
+        self.arrival: Decision = ("start", label)
 
 
 class Execution:
@@ -125,29 +126,27 @@ class Execution:
             self._add_starts(options)
             if busy:
                 options.append(RUN)
-            for label in loop.events:
-                options.append(("io", label))
+            for event in loop.events.values():
+                options.append(event.completion)
             if loop.timers and (not busy or self.cancels):
                 options.append(TIMER)
             if self.faults:
-                options.extend(("fail", label) for label, event in loop.events.items() if event.errors)
+                options.extend(event.failure for event in loop.events.values() if event.errors)
         if options and self.cancels and (not busy or self.early != 0):
             options.extend(("cancel", label) for label, task in self.tasks.items() if not task.done())
         return options
 
     def _add_starts(self, options: List[Decision]) -> None:
         waiting = self.waiting
-        if not waiting:
-            return
         if self.serial:
-            if all(task.done() for task in self.tasks.values()):
-                options.append(("start", waiting[0].label))
+            if waiting and all(task.done() for task in self.tasks.values()):
+                options.append(waiting[0].arrival)
             return
         groups = []
         for call in waiting:
             if call.group not in groups:
                 groups.append(call.group)
-                options.append(("start", call.label))
+                options.append(call.arrival)
 
     def apply(self, decision: Decision) -> None:
         kind, subject = decision
@@ -184,9 +183,11 @@ class Execution:
 
     def _note_returns(self) -> None:
         loop = self.loop
-        for label in [label for label in self._watched if self.tasks[label].done()]:
-            self._watched.remove(label)
+        for label in tuple(self._watched):
             root = self.tasks[label]
+            if not root.done():
+                continue
+            self._watched.remove(label)
             alive = [task for task in loop.tasks if not task.done() and task is not root and loop.owners[task] == label
                      and not being_cancelled(task)]
             if alive:

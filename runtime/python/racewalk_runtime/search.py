@@ -1,10 +1,14 @@
 """Choosers: who decides what the environment does next, and the searches built on them."""
 from __future__ import annotations
 
-import random
 from typing import Any, Callable, List, Optional, Sequence, Set
 
 from .schedule import PRUNE, RUN, Decision, Execution
+
+#: Schedules that are run before keys are made: most small searches are over by then, and a key costs about as much as a
+#: schedule. Long schedules have keys from the start, so that loops which wait for each other are seen to go round.
+KEYLESS_SCHEDULES = 16
+KEYLESS_DECISIONS = 60
 
 #: States remembered in one search. Beyond that nothing new is pruned: slower, never wrong.
 MOST_STATES = 500_000
@@ -19,26 +23,29 @@ class DepthFirst:
         self._widths: List[int] = []
         self._position = 0
         self._visited: Set[bytes] = set()
+        self._schedules = 0
         #: States without a key, where nothing could be pruned.
         self.opaque = 0
         self.exhausted = False
 
     def begin(self) -> None:
         self._position = 0
+        self._schedules += 1
 
     def choose(self, options: Sequence[Decision], execution: Execution) -> int:
         position = self._position
         self._position += 1
         if position < len(self._prefix):
             return self._prefix[position]
-        key = self._key(options, execution)
-        if key is None:
-            self.opaque += 1
-        elif key in self._visited:
-            self._position = position
-            return PRUNE
-        elif len(self._visited) < MOST_STATES:
-            self._visited.add(key)
+        if self._schedules > KEYLESS_SCHEDULES or len(execution.trace) > KEYLESS_DECISIONS:
+            key = self._key(options, execution)
+            if key is None:
+                self.opaque += 1
+            elif key in self._visited:
+                self._position = position
+                return PRUNE
+            elif len(self._visited) < MOST_STATES:
+                self._visited.add(key)
         self._prefix.append(0)
         self._widths.append(len(options))
         return 0
@@ -55,16 +62,6 @@ class DepthFirst:
             return False
         prefix[-1] += 1
         return True
-
-
-class Random:
-    """Any order, from a seed: what a budget that is not enough for all schedules is best spent on."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def choose(self, options: Sequence[Decision], _execution: Execution) -> int:
-        return self._random.randrange(len(options))
 
 
 class Script:

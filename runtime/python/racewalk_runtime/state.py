@@ -296,7 +296,7 @@ def _describe_parts(value: Any, seen: Dict[int, int], depth: int) -> Any:
         return special
     if isinstance(value, dict):
         items = [(_describe(key, seen, depth), _describe(item, seen, depth)) for key, item in list(value.items())]
-        body: Any = ("dict",) + tuple(sorted(items, key=repr))
+        body: Any = ("dict",) + tuple(sorted(items, key=repr) if len(items) > 1 else items)
     elif isinstance(value, (list, collections.deque)):
         body = ("list",) + tuple(_describe(item, seen, depth) for item in list(value))
     elif isinstance(value, tuple):

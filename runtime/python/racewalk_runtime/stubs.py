@@ -14,9 +14,6 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from . import keys, state
 from .loop import ExplorerLoop
 
-#: (what was called, its arguments as plain values)
-Effect = Tuple[str, tuple]
-
 POLICIES = ("pure", "versioned", "store")
 
 #: Predicates that are false of a thing in good order; all others are true.
@@ -50,14 +47,17 @@ class World(state.StandIn):
         #: While modules are loaded, what is called with nothing but a function or class is a decorator.
         self.loading = False
         self._touched: List["Stub"] = []
-        self.effects: List[Effect] = []
-        #: The effects as text, for keys.
-        self.texts: List[str] = []
+        #: Calls that reached outside in this schedule, as text.
+        self.effects: List[str] = []
+        #: How often each operation was called in this schedule.
+        self.counts: Dict[str, int] = {}
+        #: The operations that were called in any schedule.
+        self.called: set = set()
         self.store: Dict[tuple, Any] = {}
 
     def reset(self) -> None:
         self.effects = []
-        self.texts = []
+        self.counts = {}
         if self.store:
             self.store = {}
         for stub in self._touched:
@@ -67,8 +67,9 @@ class World(state.StandIn):
     def note(self, path: str, args: tuple) -> str:
         """Something was called; answers with the call as text."""
         text = "%s(%s)" % (path, _text_of(args))
-        self.effects.append((path, args))
-        self.texts.append(text)
+        self.effects.append(text)
+        self.counts[path] = self.counts.get(path, 0) + 1
+        self.called.add(path)
         return text
 
     def touched(self, stub: "Stub") -> None:
@@ -76,7 +77,7 @@ class World(state.StandIn):
 
     def facts(self) -> tuple:
         """The part of a state's key that the stubs are."""
-        return tuple(sorted(self.texts))
+        return tuple(sorted(self.effects))
 
     def lookup(self, table: Dict[str, Any], path: str) -> Any:
         """By the whole path, or by its last parts: `fetch` and `client.fetch` both name `self.client.fetch`."""
@@ -361,7 +362,7 @@ class Reply(Value):
         if options:
             noted += tuple((name, plain(value)) for name, value in sorted(options.items()))
         text = world.note(path, noted)
-        version = sum(1 for effect in world.effects if effect[0] == path) if world.policy == "versioned" else None
+        version = world.counts[path] if world.policy == "versioned" else None
         self.__dict__.update(_world=world, _path=text, _version=version, _set={}, _called=path, _args=noted, _given=args)
 
     def __await__(self) -> Any:
