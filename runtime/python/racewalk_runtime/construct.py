@@ -323,7 +323,7 @@ def _cross(found: Dict[str, Any], arguments: Dict[str, Any], choices: List[str],
     for position, one in enumerate(choices):
         for other in choices[position + 1:]:
             if type(nth(arguments[one], 0)) is type(nth(arguments[other], 0)):
-                pair: Optional[tuple] = (nth(arguments[one], 0), nth(arguments[other], 0))
+                pair = (nth(arguments[one], 0), nth(arguments[other], 0))
                 if pair[0] == pair[1]:
                     pair = (nth(arguments[one], 0), nth(arguments[one], 1))
                 found[one], found[other] = pair if number % 2 == 0 else pair[::-1]

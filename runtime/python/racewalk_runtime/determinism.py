@@ -36,7 +36,7 @@ class Guard:
         self.files = False
         self._installed = False
         #: What was refused: (what, the frames that asked for it, innermost last).
-        self.refused: List[Tuple[str, traceback.StackSummary]] = []
+        self.refused: List[Tuple[str, List[traceback.FrameSummary]]] = []
 
     def install(self) -> None:
         if not self._installed:
@@ -52,7 +52,7 @@ class Guard:
             self.refuse("open(%r) for writing" % (args[0],))
 
     def refuse(self, what: str) -> None:
-        self.refused.append((what, traceback.extract_stack()[:-2]))
+        self.refused.append((what, list(traceback.extract_stack()[:-2])))
         raise Denied("real I/O is not available while schedules are explored: %s" % what)
 
 

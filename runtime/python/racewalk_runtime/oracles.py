@@ -117,14 +117,16 @@ class Judge:
         #: Whether the cells are all shared state, for want of better: a difference is then a doubt, and no violation.
         self.cells_are_guessed = False
         self.doubts: List[Violation] = []
+        self._differences: Dict[tuple, str] = {}
         #: What the given calls alone come to, one after the other.
         self.without: Callable[[Sequence[int]], Reference] = lambda _numbers: reference
 
     def judge(self, execution: Any) -> List[Violation]:
         """All that is wrong with a run that has just ended."""
-        disturbed = any(kind in ("fail", "cancel") for kind, _ in execution.trace)
-        found = list(self._absolute(execution, disturbed))
-        if not disturbed and not execution.pending():
+        disturbed = execution.disturbed
+        pending = execution.pending()
+        found = list(self._absolute(execution, disturbed, pending))
+        if not disturbed and not pending:
             self.finished = True
             if self.reference.complete:
                 compared = list(self._compared(execution))
@@ -133,8 +135,7 @@ class Judge:
                              if not self.cells_are_guessed or violation.kind == "exception")
         return [violation for violation in found if violation.kind in self.kinds]
 
-    def _absolute(self, execution: Any, disturbed: bool) -> Iterator[Violation]:
-        pending = execution.pending()
+    def _absolute(self, execution: Any, disturbed: bool, pending: List[str]) -> Iterator[Violation]:
         permits = self._missing_permits() if self.reference.has_permits else []
         if pending and self.finished:
             names = " and ".join(pending)
@@ -145,7 +146,7 @@ class Judge:
             yield Violation("permit-leak", permits[0])
         if "task-outlives-call" in self.kinds and execution.outlived and not _cancelled(execution):
             yield from self._outliving(execution)
-        if "exception-lost" in self.kinds:
+        if "exception-lost" in self.kinds and len(execution.loop.owners) > len(execution.tasks):
             yield from self._lost_errors(execution)
         if self.scenario.harness.never_awaited:
             yield Violation("never-awaited", self.scenario.harness.never_awaited[0])
@@ -246,6 +247,12 @@ class Judge:
 
     def _difference(self, outcome: Outcome, reference: Reference) -> str:
         """The cell that shows it best, with what it is and could be."""
+        known = self._differences.get(outcome.cells)
+        if known is None:
+            known = self._differences[outcome.cells] = self._describe_difference(outcome, reference)
+        return known
+
+    def _describe_difference(self, outcome: Outcome, reference: Reference) -> str:
         for number, cell in enumerate(self.cells):
             allowed = {known.cells[number] for known in reference.outcomes}
             now = outcome.cells[number]

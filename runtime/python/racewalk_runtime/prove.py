@@ -8,7 +8,7 @@ import gc
 import platform
 import sys
 from time import perf_counter  # the real one: inside `exploring`, the module's clocks are virtual
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import replay, timeline
 from .cells import Cell
@@ -183,7 +183,8 @@ class Prover:
         judge = self._judge(scenario, policies[0])
         yield scenario, judge, policies[0][0]
         if self.plan.policy is None and _is_store(world.called):
-            for absent in (None, 100, {}):
+            absents: Tuple[Any, ...] = (None, 100, {})
+            for absent in absents:
                 try:
                     judge = self._judge(scenario, ("store", absent))
                 except Inconclusive:
@@ -506,7 +507,8 @@ def readable_value(value: Any) -> str:
 
 def _is_store(operations: Iterable[str]) -> bool:
     """Whether something is both read from and written to among stand-ins' operations, as with a store."""
-    reads, writes = set(), set()
+    reads: Set[str] = set()
+    writes: Set[str] = set()
     for path in operations:
         owner, _, name = path.rpartition(".")
         verb = VERBS.match(name)

@@ -59,8 +59,8 @@ class Reach:
         if isinstance(value, types.ModuleType):
             return []
         self.roots.append(value)
-        wrapped = getattr(value, "__wrapped__", None) if not isinstance(value, (str, int)) else None
-        return [type(value)] + ([wrapped] if isinstance(wrapped, types.FunctionType) else [])
+        inner = getattr(value, "__wrapped__", None) if not isinstance(value, (str, int)) else None
+        return [type(value)] + ([inner] if isinstance(inner, types.FunctionType) else [])
 
     def _names_in(self, code: types.CodeType, namespace: Dict[str, Any]) -> List[Any]:
         module = sys.modules.get(namespace.get("__name__", ""))

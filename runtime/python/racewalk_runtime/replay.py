@@ -50,6 +50,7 @@ class StockRun:
         self.trace = list(trace)
         self.tasks = loop.tasks
         self.outlived = loop.outlived
+        self.disturbed = any(kind in ("fail", "cancel") for kind, _ in trace)
 
     def pending(self) -> List[str]:
         return [label for label, task in self.tasks.items() if not task.done()]

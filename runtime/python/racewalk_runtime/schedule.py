@@ -194,6 +194,11 @@ class Execution:
                 held = self._held()
                 self.outlived.extend((label, task) for task in alive if id(task) not in held)
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether anything failed or was cancelled."""
+        return self.faults != self.bounds.faults or self.cancels != self.bounds.cancels
+
     def pending(self) -> List[str]:
         """The calls that will never return."""
         return [label for label, task in self.tasks.items() if not task.done()]

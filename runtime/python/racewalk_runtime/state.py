@@ -116,11 +116,13 @@ class Checkpoint:
         code = (types.FunctionType, classmethod, staticmethod, property)
         saved = {name: item for name, item in vars(kind).items() if not name.startswith("__")}
         data = {name: item for name, item in saved.items() if not isinstance(item, code)}
+        size = len(vars(kind))
 
         def restore() -> None:
             current = vars(kind)
-            for name in [name for name in current if name not in saved and not name.startswith("__")]:
-                type.__delattr__(kind, name)
+            if len(current) != size:
+                for name in [name for name in current if name not in saved and not name.startswith("__")]:
+                    type.__delattr__(kind, name)
             for name, item in data.items():
                 if current.get(name, saved) is not item:
                     type.__setattr__(kind, name, item)

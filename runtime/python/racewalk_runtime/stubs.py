@@ -197,15 +197,15 @@ class Stub(state.StandIn):
     def __enter__(self) -> "Stub":
         return self
 
-    def __exit__(self, *_problem: Any) -> bool:
-        return False
+    def __exit__(self, *_problem: Any) -> None:
+        """An error within goes on."""
 
     async def __aenter__(self) -> "Stub":
         await Reply(self._world, self._path + ".__aenter__", (), {})
         return self
 
-    async def __aexit__(self, *_problem: Any) -> bool:
-        return False
+    async def __aexit__(self, *_problem: Any) -> None:
+        """An error within goes on."""
 
     def __deepcopy__(self, _memo: dict) -> "Stub":
         return self
@@ -300,14 +300,14 @@ class Value(state.StandIn):
     def __enter__(self) -> "Value":
         return self
 
-    def __exit__(self, *_problem: Any) -> bool:
-        return False
+    def __exit__(self, *_problem: Any) -> None:
+        """An error within goes on."""
 
     async def __aenter__(self) -> "Value":
         return self
 
-    async def __aexit__(self, *_problem: Any) -> bool:
-        return False
+    async def __aexit__(self, *_problem: Any) -> None:
+        """An error within goes on."""
 
     def __aiter__(self) -> Any:
         return Reply(self._world, self._path, (), {}).__aiter__()

@@ -211,7 +211,7 @@ class Proof(ProjectTest):
 
 
 #: How often generated tests are run.
-TIMES = 5
+TIMES = 3
 
 
 class Written(ProjectTest):
