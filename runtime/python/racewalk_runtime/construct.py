@@ -29,9 +29,13 @@ TEXT = re.compile(r"(?:^|_)(key|id|name|user|url|path|text|item|sku|symbol|code|
 
 
 class Choice(NamedTuple):
-    """A value that can differ from call to call; `alternatives` are interchangeable in kind."""
+    """A value that can differ from call to call; `alternatives` are interchangeable in kind.
+
+    `given` says that the plan has one for each call, which is then not varied.
+    """
 
     alternatives: Tuple[Any, ...]
+    given: bool = False
 
 
 class Several(NamedTuple):
@@ -88,7 +92,7 @@ class Builder:
         if not isinstance(spec, dict):
             return spec
         if "each" in spec:
-            return Choice(tuple(self.from_plan(item, path, namespace) for item in spec["each"]))
+            return Choice(tuple(self.from_plan(item, path, namespace) for item in spec["each"]), given=True)
         if "stub" in spec:
             return Stub(self._world, spec["stub"])
         if "ref" in spec:
@@ -278,6 +282,11 @@ def _name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", repr(function))
 
 
+def is_varied(value: Any) -> bool:
+    """Whether a value differs from call to call as the variant says."""
+    return isinstance(value, Choice) and not value.given
+
+
 #: How calls' arguments differ from each other. "same": not at all. "keyed": the first argument that can differ is the
 #: same, the others differ. "crossed": arguments of one kind change places. "different": all differ. "many": collections
 #: that were made up have two elements, in turned order in every other call.
@@ -289,7 +298,7 @@ def variants_of(arguments: Sequence[Dict[str, Any]]) -> List[str]:
     several = any(isinstance(value, Several) for args in arguments for value in args.values())
     if len(arguments) == 1:
         return ["many" if several else "same"]
-    choices = max((sum(isinstance(value, Choice) for value in args.values()) for args in arguments), default=0)
+    choices = max((sum(is_varied(value) for value in args.values()) for args in arguments), default=0)
     found = ["same"]
     if choices > 1:
         found = list(VARIANTS)
@@ -300,11 +309,13 @@ def variants_of(arguments: Sequence[Dict[str, Any]]) -> List[str]:
 
 def vary(arguments: Dict[str, Any], variant: str, number: int) -> Dict[str, Any]:
     """The arguments of the call with this number."""
-    choices = [name for name, value in arguments.items() if isinstance(value, Choice)]
+    choices = [name for name, value in arguments.items() if is_varied(value)]
     found = {name: value for name, value in arguments.items() if name not in choices}
     for name, value in found.items():
         if isinstance(value, Several):
             found[name] = value.made(variant, number)
+        elif isinstance(value, Choice):
+            found[name] = nth(value, number)
     for position, name in enumerate(choices):
         found[name] = nth(arguments[name], _index(variant, position, number))
     if variant == "crossed":

@@ -70,19 +70,16 @@ GUARD = Guard()
 
 
 class Clock:
-    """The standard library's clocks, read from the loop."""
+    """The wall clock, and what the standard library derives from clocks, read from the loop."""
 
     def __init__(self) -> None:
         self.loop: Optional[Any] = None
-
-    def monotonic(self) -> float:
-        return self.loop.time()  # type: ignore[union-attr]
 
     def wall(self) -> float:
         return START_WALL + (self.loop.time() - START_TIME)  # type: ignore[union-attr]
 
     def monotonic_ns(self) -> int:
-        return int(self.monotonic() * 1e9)
+        return int(self.loop.time() * 1e9)  # type: ignore[union-attr]
 
     def wall_ns(self) -> int:
         return int(self.wall() * 1e9)
@@ -128,13 +125,15 @@ class VirtualDatetime(_REAL_DATETIME, metaclass=_DatetimeMeta):
         return cls.now()
 
 
-_REPLACED: Dict[Tuple[types.ModuleType, str], Any] = {
-    (time, "time"): CLOCK.wall, (time, "monotonic"): CLOCK.monotonic, (time, "perf_counter"): CLOCK.monotonic,
-    (time, "time_ns"): CLOCK.wall_ns, (time, "monotonic_ns"): CLOCK.monotonic_ns,
-    (time, "perf_counter_ns"): CLOCK.monotonic_ns, (time, "sleep"): CLOCK.sleep,
-    (datetime, "datetime"): VirtualDatetime,
-    (os, "urandom"): lambda size: bytes(random.getrandbits(8) for _ in range(size)),
-}
+def _replacements(loop: Any) -> Dict[Tuple[types.ModuleType, str], Any]:
+    """What the standard library's clocks, and its source of chance, are while `loop` runs."""
+    return {
+        (time, "time"): CLOCK.wall, (time, "monotonic"): loop.time, (time, "perf_counter"): loop.time,
+        (time, "time_ns"): CLOCK.wall_ns, (time, "monotonic_ns"): CLOCK.monotonic_ns,
+        (time, "perf_counter_ns"): CLOCK.monotonic_ns, (time, "sleep"): CLOCK.sleep,
+        (datetime, "datetime"): VirtualDatetime,
+        (os, "urandom"): lambda size: bytes(random.getrandbits(8) for _ in range(size)),
+    }
 
 
 @contextlib.contextmanager
@@ -156,7 +155,7 @@ def controlled(loop: Any, modules: List[types.ModuleType]) -> Iterator[None]:
     CLOCK.loop = loop
     changed: List[Tuple[Any, str, Any]] = []
     try:
-        for (module, name), virtual in _REPLACED.items():
+        for (module, name), virtual in _replacements(loop).items():
             real = getattr(module, name)
             changed.append((module, name, real))
             setattr(module, name, virtual)

@@ -7,6 +7,7 @@ import builtins
 import contextlib
 import functools
 import inspect
+import itertools
 import random
 import sys
 import sysconfig
@@ -95,7 +96,9 @@ class Harness:
     def _starts(self) -> List[Any]:
         starts: List[Any] = [entry.function for entry in self.entries]
         starts.extend(entry.owner for entry in self.entries if entry.owner is not None)
-        starts.extend(self.project.resolve(name).value for name in self.plan.restore)
+        used = [[target.args, target.receiver] for target in self.plan.targets] + [spec.result for spec in self.plan.stubs]
+        names = self.plan.restore + list(_references(used))
+        starts.extend(self.project.resolve(name).value for name in names)
         return starts
 
     def _looked_into(self, module: str) -> bool:
@@ -224,10 +227,10 @@ class Harness:
 
     def scenarios(self, count: int) -> Iterator["Scenario"]:
         """The ways of making `count` overlapping calls."""
-        groups = [[entry] for entry in self.entries]
+        groups = [[entry] for entry in self.entries] + [list(pair) for pair in itertools.combinations(self.entries, 2)]
         if any(entry.target.times > 1 for entry in self.entries) or len(self.plan.targets) > 1:
             groups = [[entry for entry in self.entries for _ in range(entry.target.times)]]
-        for entries in groups:
+        for entries in groups if count > 1 else groups[:len(self.entries)]:
             chosen = [entries[number % len(entries)] for number in range(max(count, len(entries)))]
             arguments = [self.arguments(entry) for entry in chosen]
             for variant in construct.variants_of(arguments):
@@ -482,6 +485,17 @@ def _same(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     return list(one) == list(other) and all(
         one[name] is other[name] or (type(one[name]) is type(other[name]) and isinstance(one[name], (str, int, float))
                                      and one[name] == other[name]) for name in one)
+
+
+def _references(spec: Any) -> Iterator[str]:
+    """The objects of the project that values of a plan name."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("ref"), str):
+            yield spec["ref"]
+        spec = list(spec.values())
+    if isinstance(spec, list):
+        for item in spec:
+            yield from _references(item)
 
 
 def _uses_chance(module: types.ModuleType) -> bool:

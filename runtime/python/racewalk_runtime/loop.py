@@ -66,7 +66,7 @@ class Event:
     def complete(self) -> None:
         try:
             value = self.result()
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
         except BaseException as error:
             self.future.set_exception(error)
@@ -103,7 +103,7 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
         self.ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
         handle = Handle(callback, args, contextvars.copy_context() if context is None else context, when)
@@ -126,9 +126,9 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
                 continue
             try:
                 handle.context.run(handle.callback, *handle.args)
-            except (SystemExit, KeyboardInterrupt):
+            except KeyboardInterrupt:
                 raise
-            except BaseException as error:
+            except BaseException as error:  # SystemExit, too: it would end the explorer
                 self.problems.append({"message": "exception in a callback", "exception": error})
 
     def drop_dead(self) -> None:
@@ -180,7 +180,7 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
             while "%s#%d" % (label, number) in self.events:
                 number += 1
             label = "%s#%d" % (label, number)
-        future = asyncio.Future(loop=self)
+        future: asyncio.Future = asyncio.Future(loop=self)
         self.events[label] = Event(label, future, result, errors)
         return future
 

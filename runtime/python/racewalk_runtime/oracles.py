@@ -117,7 +117,7 @@ class Judge:
         #: Whether the cells are all shared state, for want of better: a difference is then a doubt, and no violation.
         self.cells_are_guessed = False
         self.doubts: List[Violation] = []
-        self._differences: Dict[tuple, str] = {}
+        self._judged: Dict[Outcome, List[Violation]] = {}
         #: What the given calls alone come to, one after the other.
         self.without: Callable[[Sequence[int]], Reference] = lambda _numbers: reference
 
@@ -129,7 +129,7 @@ class Judge:
         if not disturbed and not pending:
             self.finished = True
             if self.reference.complete:
-                compared = list(self._compared(execution))
+                compared = self._compared(execution)
                 self.doubts.extend(compared if self.cells_are_guessed else ())
                 found.extend(violation for violation in compared
                              if not self.cells_are_guessed or violation.kind == "exception")
@@ -191,11 +191,19 @@ class Judge:
                                     "been" % label)
                     return
 
-    def _compared(self, execution: Any) -> Iterator[Violation]:
+    def _compared(self, execution: Any) -> List[Violation]:
+        """What is wrong with the outcome; outcomes recur, and each is judged once."""
         outcome = observe(self.scenario, self.cells, execution)
+        if outcome in self.reference.outcomes:
+            return []
+        known = self._judged.get(outcome)
+        if known is None:
+            known = self._judged[outcome] = list(self._unlike(outcome, execution))
+        return known
+
+    def _unlike(self, outcome: Outcome, execution: Any) -> Iterator[Violation]:
+        """In what an outcome is unlike those of calls that don't overlap."""
         reference = self.reference
-        if outcome in reference.outcomes:
-            return
         for label, task in execution.tasks.items():
             error = task.exception() if not task.cancelled() else None
             if error is not None and type(error).__name__ not in reference.errors and is_crash(error):
@@ -247,12 +255,6 @@ class Judge:
 
     def _difference(self, outcome: Outcome, reference: Reference) -> str:
         """The cell that shows it best, with what it is and could be."""
-        known = self._differences.get(outcome.cells)
-        if known is None:
-            known = self._differences[outcome.cells] = self._describe_difference(outcome, reference)
-        return known
-
-    def _describe_difference(self, outcome: Outcome, reference: Reference) -> str:
         for number, cell in enumerate(self.cells):
             allowed = {known.cells[number] for known in reference.outcomes}
             now = outcome.cells[number]

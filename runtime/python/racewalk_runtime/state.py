@@ -293,22 +293,13 @@ DESCRIBERS: Dict[type, Callable[[Any], Any]] = {}
 
 def _describe_parts(value: Any, seen: Dict[int, int], depth: int) -> Any:
     kind = type(value)
-    special = _describe_known(value, seen, depth)
-    if special is not None:
-        return special
-    if isinstance(value, dict):
-        items = [(_describe(key, seen, depth), _describe(item, seen, depth)) for key, item in list(value.items())]
-        body: Any = ("dict",) + tuple(sorted(items, key=repr) if len(items) > 1 else items)
-    elif isinstance(value, (list, collections.deque)):
-        body = ("list",) + tuple(_describe(item, seen, depth) for item in list(value))
-    elif isinstance(value, tuple):
-        body = ("tuple",) + tuple(_describe(item, seen, depth) for item in value)
-    elif isinstance(value, (set, frozenset)):
-        body = ("set",) + tuple(sorted((_describe(item, seen, depth) for item in list(value)), key=repr))
-    elif isinstance(value, (int, str, bytes, float)):
-        body = repr(value)
-    else:
-        body = ()
+    if kind not in _CONTAINERS:
+        special = _describe_known(value, seen, depth)
+        if special is not None:
+            return special
+    body = _describe_contents(value, seen, depth)
+    if kind in _CONTAINERS:
+        return body
     attributes = dict(getattr(value, "__dict__", None) or {})
     for name in slots_of(kind):
         if hasattr(value, name):
@@ -318,6 +309,24 @@ def _describe_parts(value: Any, seen: Dict[int, int], depth: int) -> Any:
     described = tuple(sorted((name, _describe(item, seen, depth)) for name, item in attributes.items()
                              if not isinstance(item, asyncio.AbstractEventLoop)))
     return (kind.__qualname__,) + ((body,) if body else ()) + described
+
+
+#: Types that are nothing but their contents.
+_CONTAINERS = frozenset((dict, list, tuple, set, frozenset, collections.deque))
+
+
+def _describe_contents(value: Any, seen: Dict[int, int], depth: int) -> Any:
+    """The description of an object as a container or a number; empty if it is neither."""
+    if isinstance(value, dict):
+        items = [(_describe(key, seen, depth), _describe(item, seen, depth)) for key, item in list(value.items())]
+        return ("dict",) + tuple(sorted(items, key=repr) if len(items) > 1 else items)
+    if isinstance(value, tuple):
+        return ("tuple",) + tuple(_describe(item, seen, depth) for item in value)
+    if isinstance(value, (list, collections.deque)):
+        return ("list",) + tuple(_describe(item, seen, depth) for item in list(value))
+    if isinstance(value, (set, frozenset)):
+        return ("set",) + tuple(sorted((_describe(item, seen, depth) for item in list(value)), key=repr))
+    return repr(value) if isinstance(value, (int, str, bytes, float)) else ()
 
 
 def _describe_known(value: Any, seen: Dict[int, int], depth: int) -> Any:

@@ -210,6 +210,90 @@ class Proof(ProjectTest):
         self.assertEqual(verdict["verdict"], "proved", verdict)
 
 
+class Values(ProjectTest):
+    SOURCE = """
+        class Shelf:
+            def __init__(self, capacity):
+                self.capacity = capacity
+                self.books = []
+
+            async def put(self, book, guard, note):
+                if len(self.books) < self.capacity:
+                    await note(book)
+                    self.books.append(book)
+
+            async def clear(self):
+                self.books = []
+
+        shared = Shelf(1)
+        names = ["b1", "b2"]
+    """
+
+    def test_values_of_a_plan(self):
+        verdict = self.prove(self.SOURCE, {"targets": [{
+            "call": "app:Shelf.put", "times": 2, "receiver": {"new": "app:Shelf", "args": {"capacity": 1}},
+            "args": {"book": {"each": ["a", "b"]}, "guard": {"expr": "names[0].upper()"}, "note": {"stub": "pen"}}}]})
+        self.assertEqual((verdict["verdict"], verdict["kind"]), ("proved", "state"), verdict)
+        self.assertEqual([call["arguments"]["book"] for call in verdict["calls"]], ["'a'", "'b'"])
+        self.assertEqual(verdict["calls"][0]["arguments"]["guard"], "'B1'")
+        self.assertIn(["io", "A:pen('a')"], verdict["schedule"])
+
+    def test_objects_of_the_project_are_put_back(self):
+        verdict = self.prove(self.SOURCE, {"targets": [{"call": "app:Shelf.put", "receiver": {"ref": "app:shared"},
+                                                        "args": {"book": {"ref": "app:names"}}}]})
+        self.assertEqual(verdict["verdict"], "proved", verdict)
+        self.assertIn("one call after the other, it is [['b1', 'b2']]", verdict["message"])
+
+    def test_a_class_stands_for_its_methods_and_their_pairs(self):
+        verdict = self.prove("""
+            class Box:
+                def __init__(self, store):
+                    self.items = {}
+                    self._store = store
+
+                async def swap(self):
+                    items = self.items
+                    await self._store.save()
+                    self.items = dict(items)
+
+                async def add(self, key="key"):
+                    self.items[key] = True
+        """, {"targets": ["app:Box"], "finding": {"rule": "lost-update"}})
+        self.assertEqual((verdict["verdict"], verdict["bounds"]["calls"]), ("proved", 3), verdict)
+        self.assertEqual(sorted(call["function"] for call in verdict["calls"]), ["add", "swap", "swap"])
+        verdict = self.prove("""
+            class Box:
+                def __init__(self, store):
+                    self.items = {}
+                    self._store = store
+
+                async def swap(self):
+                    items = dict(self.items)
+                    await self._store.save()
+                    self.items = items
+
+                async def add(self, key="key"):
+                    self.items[key] = True
+        """, {"targets": ["app:Box"], "finding": {"rule": "lost-update"}})
+        self.assertEqual((verdict["verdict"], verdict["bounds"]["calls"]), ("proved", 2), verdict)
+        self.assertEqual(sorted(call["function"] for call in verdict["calls"]), ["add", "swap"])
+
+    def test_results_of_stubs(self):
+        verdict = self.prove("""
+            async def stock():
+                raise NotImplementedError
+
+            sold = []
+
+            async def sell(log):
+                if len(sold) < await stock():
+                    await log.note(len(sold))
+                    sold.append(1)
+        """, {"targets": ["app:sell"], "stubs": [{"call": "app:stock", "result": 1}]})
+        self.assertEqual(verdict["verdict"], "proved", verdict)
+        self.assertEqual(verdict["message"], "sold is [1, 1]; one call after the other, it is [1]")
+
+
 #: How often generated tests are run.
 TIMES = 3
 
