@@ -110,7 +110,7 @@ class Harness:
     def _third_party(self) -> List[types.ModuleType]:
         """The modules that aren't of the standard library."""
         return [module for name, module in list(sys.modules.items())
-                if isinstance(module, types.ModuleType) and self._looked_into(name)]
+                if isinstance(module, types.ModuleType) and self.project.loaded(name) and self._looked_into(name)]
 
     # -- stand-ins ------------------------------------------------------------------------------------------------
     def _stub(self, spec: StubSpec) -> None:

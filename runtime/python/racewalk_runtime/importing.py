@@ -39,6 +39,7 @@ class Project:
             self.places.append(os.path.join(self.root, "src"))
         self._world = world
         self._finder = _MissingPackages(world)
+        self._before = set(sys.modules)
         self._ours: Dict[str, bool] = {}
         sys.path[:0] = [place for place in self.places if place not in sys.path]
         sys.dont_write_bytecode = True
@@ -62,6 +63,10 @@ class Project:
 
     def relative(self, path: str) -> str:
         return os.path.relpath(os.path.realpath(path), self.root) if self.has_file(path) else path
+
+    def loaded(self, name: str) -> bool:
+        """Whether a module was loaded for the project's sake."""
+        return name not in self._before or self.is_ours(name)
 
     def modules(self) -> List[types.ModuleType]:
         found = [module for name, module in list(sys.modules.items()) if module is not None and self.is_ours(name)]

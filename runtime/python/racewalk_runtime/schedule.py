@@ -174,8 +174,10 @@ class Execution:
             self.tasks[subject].cancel()
 
     def _start(self, label: str) -> None:
-        call = next(call for call in self.waiting if call.label == label)
-        self.waiting.remove(call)
+        for position, call in enumerate(self.waiting):
+            if call.label == label:
+                del self.waiting[position]
+                break
         context = contextvars.copy_context()
         context.run(CALL.set, label)
         self.tasks[label] = context.run(self.loop.create_task, call.start())

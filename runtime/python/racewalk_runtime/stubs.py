@@ -81,8 +81,6 @@ class World(state.StandIn):
 
     def lookup(self, table: Dict[str, Any], path: str) -> Any:
         """By the whole path, or by its last parts: `fetch` and `client.fetch` both name `self.client.fetch`."""
-        if not table:
-            return None
         rest = path
         while rest:
             if rest in table:
@@ -91,20 +89,19 @@ class World(state.StandIn):
         return None
 
     def errors_of(self, path: str) -> tuple:
-        return self.lookup(self.errors, path) or self.any_error
+        return (self.lookup(self.errors, path) if self.errors else None) or self.any_error
 
-    def answer(self, path: str, args: tuple, given: tuple, version: int) -> Any:
-        """The result of one operation."""
-        result = self.lookup(self.results, path)
-        if result is not None:
-            return result(*given)
+    def answer(self, path: str, text: str, given: tuple, version: Optional[int]) -> Any:
+        """The result of one operation; `text` is the call as text."""
+        if self.results:
+            result = self.lookup(self.results, path)
+            if result is not None:
+                return result(*given)
         if self.policy == "store":
             found = self._from_store(path, given)
             if found is not NO_STORE:
                 return found
-        if self.policy == "versioned":
-            return Value(self, path, version)
-        return Value(self, "%s(%s)" % (path, _text_of(args)), None)
+        return Value(self, path if version is not None else text, version)
 
     def _from_store(self, path: str, args: tuple) -> Any:
         owner, _, name = path.rpartition(".")
@@ -363,7 +360,7 @@ class Reply(Value):
             noted += tuple((name, plain(value)) for name, value in sorted(options.items()))
         text = world.note(path, noted)
         version = world.counts[path] if world.policy == "versioned" else None
-        self.__dict__.update(_world=world, _path=text, _version=version, _set={}, _called=path, _args=noted, _given=args)
+        self.__dict__.update(_world=world, _path=text, _version=version, _set={}, _called=path, _given=args)
 
     def __await__(self) -> Any:
         return self._park(self._result).__await__()
@@ -374,7 +371,7 @@ class Reply(Value):
         return world.loop.expect(self._path, result, world.errors_of(self._called))
 
     def _result(self) -> Any:
-        return self._world.answer(self._called, self._args, self._given, self._version or 0)
+        return self._world.answer(self._called, self._path, self._given, self._version)
 
     async def __aenter__(self) -> Any:
         return await self
