@@ -32,7 +32,8 @@ FIRST_FAILING, AGREEING, TIMES_FRONTRUN = 10, 20, 3.0
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", type=absolute, default=BENCH, help="where downloads go (default: .bench in the project)")
+    parser.add_argument("--bench", type=absolute, default=BENCH,
+                        help="where downloads go (default: .bench in the project)")
     parser.add_argument("--python", default=sys.executable, help="the Python that runs the code (default: this one)")
     commands = parser.add_subparsers(dest="command", required=True)
     specimens = commands.add_parser("specimens")
@@ -50,8 +51,8 @@ def run_runtime(python, plan, *arguments):
         path = os.path.join(directory, "plan.json")
         pathlib.Path(path).write_text(json.dumps(plan))
         began = time.monotonic()
-        done = subprocess.run([python, "-m", "racewalk_runtime", path, *map(str, arguments)], capture_output=True, text=True,
-                              env=dict(os.environ, PYTHONPATH=str(RUNTIME)), timeout=300)
+        done = subprocess.run([python, "-m", "racewalk_runtime", path, *map(str, arguments)], capture_output=True,
+                              text=True, env=dict(os.environ, PYTHONPATH=str(RUNTIME)), timeout=300)
     if done.returncode:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout), time.monotonic() - began
@@ -96,14 +97,17 @@ def enclosing(file, lines):
 
 
 def specimen_is_proved(options, file, rule, target):
-    plan = {"root": str(file.parent), "targets": [f"{file.name}:{target}"], "finding": {"rule": rule, "path": file.name}}
+    plan = {"root": str(file.parent), "targets": [f"{file.name}:{target}"],
+            "finding": {"rule": rule, "path": file.name}}
     with tempfile.TemporaryDirectory() as directory:
         test = pathlib.Path(directory) / "test_it.py"
         verdict, seconds = run_runtime(options.python, plan, "--replays", AGREEING, f"--write-test=regression={test}")
         proved = verdict["verdict"] == "proved"
-        print(f"{file.stem} {rule}: {verdict['verdict']}"
-              + (f" ({verdict['kind']}) at schedule {verdict['first_failing']}, replayed {verdict['replayed']} of {AGREEING}"
-                 if proved else f": {verdict['message']}") + f", {seconds:.2f} s")
+        told = verdict["message"]
+        if proved:
+            told = (f"{verdict['kind']} at schedule {verdict['first_failing']}, "
+                    f"replayed {verdict['replayed']} of {AGREEING}")
+        print(f"{file.stem} {rule}: {verdict['verdict']}, {told}, {seconds:.2f} s")
         good = proved and verdict["first_failing"] <= FIRST_FAILING
         if proved:
             failures = runs_that_fail(options.python, test) if test.exists() else 0
@@ -222,7 +226,8 @@ def prove_packages(options):
             verdict, seconds = run_runtime(str(python), plan)
         agrees = verdict["verdict"] == right
         wrong += not agrees
-        print(f"{name}: {verdict['verdict']}{'' if agrees else f' (expected {right})'}: {verdict['message']}, {seconds:.2f} s")
+        expected = "" if agrees else f" (expected {right})"
+        print(f"{name}: {verdict['verdict']}{expected}: {verdict['message']}, {seconds:.2f} s")
     return 1 if wrong else 0
 
 
@@ -230,9 +235,12 @@ def prove_packages(options):
 
 #: Cases of the corpus that need one argument, which both tools are given as something that suspends.
 COMPARED = {
-    "defective/bank_audit": ("Bank", "deposit", {"amount": 1}), "correct/bank_audit": ("Bank", "deposit", {"amount": 1}),
-    "defective/cache_ttl": ("Cache", "get", {"key": "k"}), "correct/cache_ttl": ("Cache", "get", {"key": "k"}),
-    "defective/order_numbers": ("Orders", "place", {"item": "k"}), "correct/order_numbers": ("Orders", "place", {"item": "k"}),
+    "defective/bank_audit": ("Bank", "deposit", {"amount": 1}),
+    "correct/bank_audit": ("Bank", "deposit", {"amount": 1}),
+    "defective/cache_ttl": ("Cache", "get", {"key": "k"}),
+    "correct/cache_ttl": ("Cache", "get", {"key": "k"}),
+    "defective/order_numbers": ("Orders", "place", {"item": "k"}),
+    "correct/order_numbers": ("Orders", "place", {"item": "k"}),
 }
 
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import traceback
 from typing import Any, Dict, List, Optional, Sequence
 
 from . import fixcheck, plan, testgen, trace
@@ -38,7 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="racewalk_runtime", description="Explores the schedules of asyncio code.")
     parser.add_argument("plan", help="the harness plan, JSON; see PLAN.md")
     parser.add_argument("--root", help="the project's directory, in place of the plan's")
-    parser.add_argument("--write-test", metavar="VARIANT=PATH", action="append", default=[], type=_pair(testgen.VARIANTS),
+    parser.add_argument("--write-test", metavar="VARIANT=PATH", action="append", default=[],
+                        type=_pair(testgen.VARIANTS),
                         help="write a test when a defect was proved: %s" % ", ".join(testgen.VARIANTS))
     parser.add_argument("--calls", type=int, default=1000, help="calls of a stress test (default: 1000)")
     parser.add_argument("--trace", metavar="FORMAT=PATH", action="append", default=[], type=_pair(trace.FORMATS),
@@ -75,6 +77,9 @@ def _verdict(harness_plan: plan.Plan, options: argparse.Namespace) -> Dict[str, 
         return verdict
     except NotRunnable as reason:
         return {"version": 1, "verdict": "not-runnable", "message": str(reason)}
+    except Exception as error:  # the project's objects run code of their own wherever they are looked at
+        traceback.print_exc()
+        return {"version": 1, "verdict": "not-runnable", "message": "%s: %s" % (type(error).__name__, error)}
 
 
 def _extras(prover: Prover, verdict: Dict[str, Any], options: argparse.Namespace) -> None:

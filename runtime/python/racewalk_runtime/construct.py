@@ -20,12 +20,14 @@ from .stubs import Stub, World
 #: How deep objects that need objects are constructed.
 DEEPEST = 4
 
-MANY = re.compile(r"(?:^|_)(\w*ids|keys|urls|items|symbols|names|jobs|tasks|rows|users|paths|requests|messages|events|values)$")
-NUMBER = re.compile(r"^(n|i|k|x|y)$|(?:^|_)(amount|count|number|size|limit|capacity|price|qty|quantity|delta|step|max|min|"
-                    r"rate|timeout|delay|seconds|ttl|interval|period|retries|attempts|workers|balance|total|value|"
+MANY = re.compile(r"(?:^|_)(\w*ids|keys|urls|items|symbols|names|jobs|tasks|rows|users|paths|requests|"
+                  r"messages|events|values)$")
+NUMBER = re.compile(r"^(n|i|k|x|y)$|(?:^|_)(amount|count|number|size|limit|capacity|price|qty|quantity|delta|step|max|"
+                    r"min|rate|timeout|delay|seconds|ttl|interval|period|retries|attempts|workers|balance|total|value|"
                     r"version|port|page|offset|index|age|score|points|level|tokens|permits|maxsize|width|weight)$")
-TEXT = re.compile(r"(?:^|_)(key|id|name|user|url|path|text|item|sku|symbol|code|email|account|topic|channel|title|query|sql|"
-                  r"message|line|job|token|src|dst|source|destination|from_|to|host|address|country|city|tag|label)$")
+TEXT = re.compile(r"(?:^|_)(key|id|name|user|url|path|text|item|sku|symbol|code|email|account|topic|channel|title|"
+                  r"query|sql|message|line|job|token|src|dst|source|destination|from_|to|host|address|"
+                  r"country|city|tag|label)$")
 
 
 class Choice(NamedTuple):

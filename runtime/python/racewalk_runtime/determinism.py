@@ -7,12 +7,11 @@ import os
 import random
 import sys
 import time
-import traceback
 import types
 import warnings
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from .loop import Denied, ExplorerLoop
+from .loop import ExplorerLoop, refuse
 from .scripted import START_TIME
 from .state import START_WALL
 
@@ -35,8 +34,6 @@ class Guard:
         #: Whether files may be changed, as modules do while they are loaded.
         self.files = False
         self._installed = False
-        #: What was refused: (what, the frames that asked for it, innermost last).
-        self.refused: List[Tuple[str, List[traceback.FrameSummary]]] = []
 
     def install(self) -> None:
         if not self._installed:
@@ -47,13 +44,9 @@ class Guard:
         if not self.active:
             return
         if event in _OUTSIDE or (event in _FILES and not self.files):
-            self.refuse(event)
+            refuse(event)
         elif event == "open" and not self.files and _writes(args):
-            self.refuse("open(%r) for writing" % (args[0],))
-
-    def refuse(self, what: str) -> None:
-        self.refused.append((what, list(traceback.extract_stack()[:-2])))
-        raise Denied("real I/O is not available while schedules are explored: %s" % what)
+            refuse("open(%r) for writing" % (args[0],))
 
 
 def _writes(args: tuple) -> bool:

@@ -103,7 +103,6 @@ def explore(test: Optional[Callable[..., Any]] = None, *, budget: float = BUDGET
 
     del explored.__wrapped__  # else pytest would take it for asynchronous
     explored.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]
-    explored.is_explored = True  # type: ignore[attr-defined]
     return explored
 
 

@@ -9,6 +9,14 @@ import re
 import zlib
 
 
+# What an operation on a store does, by its name's first word: reads, writes, deletes, adds, tests.
+VERBS = re.compile(
+    r"(?:(h?get|load|read|fetch|find|lookup|select|query)|"
+    r"(h?set|setex|save|put|write|store|update|insert|upsert|replace)|"
+    r"(h?del|delete|remove|unset|discard)|(incr|incrby|increment)|(exists|contains|has))(?=_|$)")
+PREDICATE = re.compile(r"(is|has|was|in|can|should|needs|at)_|(expired|stale|closed|empty|full)$")
+
+
 class Outside:
     """What is outside, as far as the test goes: the calls that reach it, and what they give."""
 
@@ -23,9 +31,7 @@ class Outside:
                 return result(*args) if callable(result) else result
         if self.store is not None:
             owner, _, name = path.rpartition(".")
-            verb = re.match(r"(h?get|load|read|fetch|find|lookup|select|query)|(h?set|setex|save|put|write|store|update|"
-                            r"insert|upsert|replace)|(h?del|delete|remove|unset|discard)|(incr|incrby|increment)|"
-                            r"(exists|contains|has)(?=_|$)", name)
+            verb = VERBS.match(name)
             if verb:
                 return self._stored((owner, name[verb.end():]), verb, name, args)
         return Fake(self, text, ())
@@ -68,8 +74,7 @@ class Fake:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        if self._call is not None and re.match(r"(is|has|was|in|can|should|needs|at)_|(expired|stale|closed|empty|full)$",
-                                               name):
+        if self._call is not None and PREDICATE.match(name):
             negative = re.search(r"expired|stale|closed|empty|full|done|locked|error|failed|missing|deleted", name)
             return lambda *_args: not negative
         return Fake(self._outside, self._path + "." + name, self._call and ())

@@ -1,4 +1,4 @@
-"""Whether a changed version of the code is a fix: no schedule goes wrong any more, and alone the calls do what they did."""
+"""Whether a changed version of the code is a fix: no schedule goes wrong, and alone the calls do what they did."""
 from __future__ import annotations
 
 import json

@@ -80,8 +80,9 @@ class Harness:
         if not callable(found.value):
             raise NotRunnable("%s cannot be called" % target.call)
         owner = found.owner if isinstance(found.owner, type) else None
-        if owner is not None and isinstance(inspect.getattr_static(owner, found.attribute), (staticmethod, classmethod)):
-            owner = None
+        if owner is not None:
+            if isinstance(inspect.getattr_static(owner, found.attribute), (staticmethod, classmethod)):
+                owner = None
         return [Entry(target, found.module, owner, found.attribute, found.value)]
 
     def _methods(self, target: Target, found: Resolved) -> List[Entry]:
@@ -96,7 +97,8 @@ class Harness:
     def _starts(self) -> List[Any]:
         starts: List[Any] = [entry.function for entry in self.entries]
         starts.extend(entry.owner for entry in self.entries if entry.owner is not None)
-        used = [[target.args, target.receiver] for target in self.plan.targets] + [spec.result for spec in self.plan.stubs]
+        used: List[Any] = [[target.args, target.receiver] for target in self.plan.targets]
+        used.extend(spec.result for spec in self.plan.stubs)
         names = self.plan.restore + list(_references(used))
         starts.extend(self.project.resolve(name).value for name in names)
         return starts
@@ -104,8 +106,9 @@ class Harness:
     def _looked_into(self, module: str) -> bool:
         """Classes of the standard library have no state of their own."""
         file = getattr(sys.modules.get(module), "__file__", None)
-        return bool(file) and module.partition(".")[0] != __package__ and (self.project.is_ours(module) or "site-packages" in str(file)
-                               or not str(file).startswith(self._stdlib))
+        if not file or module.partition(".")[0] == __package__:
+            return False
+        return self.project.is_ours(module) or "site-packages" in file or not file.startswith(self._stdlib)
 
     def _third_party(self) -> List[types.ModuleType]:
         """The modules that aren't of the standard library."""
@@ -408,7 +411,8 @@ def _starter(function: Callable[..., Any], arguments: Dict[str, Any]) -> Callabl
         return lambda: _exhaust(call(function, arguments))
     if not inspect.iscoroutinefunction(function):
         return lambda: _await_result(function, arguments)
-    if any(parameter.kind == parameter.POSITIONAL_ONLY for parameter in inspect.signature(function).parameters.values()):
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind == parameter.POSITIONAL_ONLY for parameter in parameters):
         return lambda: call(function, arguments)
     return lambda: function(**arguments)
 

@@ -1,7 +1,7 @@
 """Loading a project's modules for the sake of what they define.
 
-While they load, event loops that they start at module level don't start, and packages that aren't installed are replaced
-by stubs. Nothing reaches the network.
+While they load, event loops that they start at module level don't start, and packages that aren't installed are
+replaced by stubs. Nothing reaches the network.
 """
 from __future__ import annotations
 

@@ -368,7 +368,8 @@ WRITERS: Dict[type, Writer] = {
     itertools.count: _by_repr, re.Pattern: _atom, logging.Logger: _atom, ExplorerLoop: _atom,
 }
 for _sample in (iter([]), iter(()), iter({}), iter({}.keys()), iter({}.values()), iter({}.items()), iter(set()),
-                iter(range(0)), iter(""), iter(b""), enumerate(()), zip(), map(str, ()), filter(None, ()), reversed([])):
+                iter(range(0)), iter(""), iter(b""), enumerate(()), zip(), map(str, ()), filter(None, ()),
+                reversed([])):
     WRITERS[type(_sample)] = _reduced
 for _sample in ({}.keys(), {}.values(), {}.items()):
     WRITERS[type(_sample)] = _referents

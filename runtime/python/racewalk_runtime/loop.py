@@ -1,23 +1,34 @@
 """An asyncio event loop whose environment is under control.
 
-The ready queue is what asyncio guarantees: first in, first out, one batch an iteration. Time is virtual. Everything that
-the environment decides (a reply arrives, work in a thread ends, a timer is due) waits as an `Event` until whoever drives
-the loop delivers it. Real I/O is refused.
+The ready queue is what asyncio guarantees: first in, first out, one batch an iteration. Time is virtual. Everything
+that the environment decides (a reply arrives, work in a thread ends, a timer is due) waits as an `Event` until whoever
+drives the loop delivers it. Real I/O is refused.
 """
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import heapq
+import traceback
 import weakref
 from asyncio import events
 from collections import deque
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .scripted import CALL, START_TIME
 
 class Denied(RuntimeError):
     """Code under exploration tried to reach the world outside."""
+
+
+#: What was refused: what it was, and the frames that asked for it, innermost last.
+REFUSED: List[Tuple[str, List[traceback.FrameSummary]]] = []
+
+
+def refuse(what: str) -> None:
+    """Raises `Denied`, and notes who asked: the code may well swallow the error."""
+    REFUSED.append((what, list(traceback.extract_stack()[:-2])))
+    raise Denied("real I/O is not available while schedules are explored: %s" % what)
 
 
 class Handle:
@@ -246,11 +257,11 @@ class ExplorerLoop(asyncio.AbstractEventLoop):
 
 
 def _denied(name: str):  # type: ignore[no-untyped-def]
-    def refuse(self, *_args, **_options):  # type: ignore[no-untyped-def]
-        raise Denied("real I/O is not available while schedules are explored: loop.%s()" % name)
+    def denied(self, *_args, **_options):  # type: ignore[no-untyped-def]
+        refuse("loop.%s()" % name)
 
-    refuse.__name__ = name
-    return refuse
+    denied.__name__ = name
+    return denied
 
 
 # Every other operation of a loop reaches the world outside. The coroutine functions among them fail when called, which

@@ -225,8 +225,9 @@ class Judge:
 
     def _refused(self, execution: Any) -> List[str]:
         """Calls that ended with an error of the code's own, which no call alone raises: they meant to do nothing."""
-        return [label for label, task in execution.tasks.items() if not task.cancelled() and task.exception() is not None
-                and type(task.exception()).__name__ not in self.reference.errors]
+        raised = [(label, task.exception()) for label, task in execution.tasks.items() if not task.cancelled()]
+        return [label for label, error in raised
+                if error is not None and type(error).__name__ not in self.reference.errors]
 
     def _disagreeing(self, outcome: Outcome) -> Iterator[Violation]:
         """Cells as after one order, and work as in another: what was told to others isn't what is stored."""

@@ -1,4 +1,4 @@
-"""The harness plan: what is run, against which stand-ins, and what the finding is about. PLAN.md documents its fields."""
+"""The harness plan: what is run, against which stand-ins, and what the finding is about. PLAN.md has its fields."""
 from __future__ import annotations
 
 import dataclasses

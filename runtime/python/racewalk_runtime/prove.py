@@ -12,8 +12,9 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 from . import replay, timeline
 from .cells import Cell
-from .determinism import GUARD, controlled
+from .determinism import controlled
 from .harness import DEFAULT_ERROR, STORE, Harness, Scenario, hearing_warnings
+from .loop import REFUSED
 from .objects import permits_in
 from .oracles import Judge, Reference, Violation, observe, orders
 from .plan import NEEDS_CANCEL, NEEDS_FAULT, Plan
@@ -36,6 +37,10 @@ ALONE = ("task-outlives-call", "exception-lost", "never-awaited", "swallowed-can
 
 #: Kinds that are looked for when something fails or is cancelled.
 UNDER_DISTURBANCE = ("permit-leak", "deadlock", "swallowed-cancellation", "task-outlives-call", "exception-lost")
+
+
+#: Kinds that are differences from what one call after the other comes to.
+COMPARED = ("state", "results", "duplicate-work", "exception")
 
 
 class Inconclusive(Exception):
@@ -82,6 +87,7 @@ class Prover:
     """One run over one plan."""
 
     def __init__(self, plan: Plan, replays: int = REPLAYS) -> None:
+        REFUSED.clear()
         self.plan = plan
         self._replays = replays
         self.kinds = plan.kinds()
@@ -98,7 +104,7 @@ class Prover:
         #: What is to be searched (calls, arguments, stand-ins, disturbances), and what was, to the end.
         self._planned: set = set()
         self._whole: set = set()
-        #: Whether the last phase ran all schedules, and its bound on early arrivals forbade none that a later one allows.
+        #: Whether the last phase ran all schedules, and forbade no early arrival that a later one allows.
         self._was_whole = False
 
     # -- the whole ------------------------------------------------------------------------------------------------
@@ -153,7 +159,8 @@ class Prover:
         return counts
 
     def _scenarios(self, count: int) -> Iterator[Tuple[Scenario, Judge, str]]:
-        """Each way of making the calls, with what it is judged by; under each policy of the stand-ins that makes sense."""
+        """Each way of making the calls, with what it is judged by, under each policy of the stand-ins that makes sense.
+        """
         try:
             yield from self._workable(count)
         except Inconclusive as reason:
@@ -216,12 +223,7 @@ class Prover:
         return self.sequential(scenario, cells, numbers)
 
     def _refuse_vacuous(self, scenario: Scenario, reference: Reference) -> None:
-        if GUARD.refused:
-            what, frames = GUARD.refused[0]
-            place = next((frame for frame in reversed(frames) if self.harness.project.has_file(frame.filename)), None)
-            where = " (%s:%s: %s)" % (self.harness.project.relative(place.filename), place.lineno, place.line) \
-                if place is not None else ""
-            raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs")
+        self._refuse_io()
         if reference.error is not None:
             error = reference.error
             where = self.harness.project._place_of(error)
@@ -233,8 +235,19 @@ class Prover:
         if reference.finished:
             raise Inconclusive("no call returns by itself", "args")
 
+    def _refuse_io(self) -> None:
+        """Code that was kept from reaching outside hasn't done what it does, even if it swallowed the error."""
+        if not REFUSED:
+            return
+        what, frames = REFUSED[0]
+        project = self.harness.project
+        place = next((frame for frame in reversed(frames) if project.has_file(frame.filename)), None)
+        where = " (%s:%s: %s)" % (project.relative(place.filename), place.lineno, place.line) if place else ""
+        raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs")
+
     # -- one after the other --------------------------------------------------------------------------------------
-    def sequential(self, scenario: Scenario, cells: Sequence[Cell], numbers: Optional[Sequence[int]] = None) -> Reference:
+    def sequential(self, scenario: Scenario, cells: Sequence[Cell],
+                   numbers: Optional[Sequence[int]] = None) -> Reference:
         """All outcomes of the calls, or some of them, run one after the other."""
         reference = Reference()
         until = perf_counter() + max(0.05, (self._deadline - perf_counter()) * REFERENCE_SHARE)
@@ -329,10 +342,11 @@ class Prover:
             if not search.advance():
                 break
         self._doubts.extend(judge.doubts[:1])
-        self.phases.append(Phase(scenario.count, scenario.variant, policy, bounds, schedules, pruned, cut, search.opaque,
-                                 search.exhausted and not cut, now - started))
+        self.phases.append(Phase(scenario.count, scenario.variant, policy, bounds, schedules, pruned, cut,
+                                 search.opaque, search.exhausted and not cut, now - started))
         widest = bounds.early == self.plan.bounds.early[-1]
-        self._was_whole = search.exhausted and not cut and (widest or not suppressed)
+        judged = judge.reference.complete or not any(kind in COMPARED for kind in self.kinds)
+        self._was_whole = search.exhausted and not cut and judged and (widest or not suppressed)
         return witness
 
     def _minimal(self, witness: Witness, choices: Sequence[int]) -> Witness:
@@ -403,6 +417,7 @@ class Prover:
     def _check_exercised(self) -> None:
         """A run that didn't exercise the finding is no pass."""
         plan = self.plan
+        self._refuse_io()
         if not self.completed and (self.schedules or perf_counter() < self._deadline):
             raise Inconclusive("no schedule came to its end: each call waits for something that no call of the plan "
                                "provides", "targets")
@@ -449,8 +464,9 @@ class Prover:
     def _proved(self, witness: Witness) -> Dict[str, Any]:
         outcomes = self.replays(witness, self._replays)
         if not all(outcomes):
-            raise Inconclusive("a failing schedule was found, but on the stock event loop it failed only %d of %d times: "
-                               "something outside the schedule decides" % (sum(outcomes), self._replays), "stubs")
+            raise Inconclusive("a failing schedule was found, but on the stock event loop it failed only %d of %d "
+                               "times: something outside the schedule decides"
+                               % (sum(outcomes), self._replays), "stubs")
         self.witness = witness
         first = witness.violations[0]
         story = timeline.tell(self, witness)

@@ -23,8 +23,8 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_configure(config: Any) -> None:
-    config.addinivalue_line("markers", "explore(budget, early, faults, errors, complete, replay): run this asynchronous "
-                                       "test under all schedules within bounds")
+    config.addinivalue_line("markers", "explore(budget, early, faults, errors, complete, replay): run this "
+                                       "asynchronous test under all schedules within bounds")
 
 
 def pytest_collection_modifyitems(config: Any, items: Any) -> None:

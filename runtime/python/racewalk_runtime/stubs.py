@@ -14,8 +14,6 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from . import keys, state
 from .loop import ExplorerLoop
 
-POLICIES = ("pure", "versioned", "store")
-
 #: Predicates that are false of a thing in good order; all others are true.
 NEGATIVE = re.compile(r"expired|stale|closed|closing|empty|full|done|cancelled|canceled|dirty|locked|error|failed|"
                       r"missing|deleted|disabled|broken|timed_out|blocked|banned|revoked")

@@ -233,7 +233,7 @@ CHECKS: Dict[str, str] = {
     "permit-leak": '''
     assert not got.pending, "calls that never return: %s" % got.pending
     assert got.permits in [run.permits for run in right], (
-        "permits that are free at the end: %s; without a disturbance: %s" % (got.permits, [run.permits for run in right]))''',
+        "free at the end: %s; without a disturbance: %s" % (got.permits, [run.permits for run in right]))''',
     "task-outlives-call": '''
     assert not got.outlived, "still running when the call that started them had returned: %s" % got.outlived''',
     "exception-lost": '''
@@ -245,6 +245,8 @@ CHECKS: Dict[str, str] = {
     asked = {label for kind, label in SCRIPT if kind == "cancel"}
     assert asked <= set(got.cancelled) or got.errors, "cancelled, and went on: %s" % asked''',
 }
+
+IMPORT_HYPOTHESIS = "\nfrom hypothesis import HealthCheck, given, settings, strategies as st\n"
 
 REGRESSION = '''
 def test_{name}():
@@ -295,7 +297,8 @@ class ChosenLoop(Loop):
             options = [entry for entry in self.script if entry[0] == "start"][:1]
             options += [("run", "")] if self._ready else []
             options += [("io", label) for label in self.expected]
-            options += [("fail", label) for label, entry in self.expected.items() if FAILS and entry[2] and not self.failed]
+            options += [("fail", label) for label, entry in self.expected.items()
+                        if FAILS and entry[2] and not self.failed]
             options += [("timer", "")] if self._due() and not self._ready else []
             options += [("cancel", label) for label, task in self.tasks.items() if CANCELS and not task.done()
                         and not self.failed] if options else []
@@ -350,7 +353,7 @@ class Generator:
         if variant == "stress" and self._kind == "swallowed-cancellation":
             raise CannotWrite("a stress test cannot tell which calls were cancelled in time")
         if variant == "stress" and not self._has_one_outcome():
-            raise CannotWrite("what many calls come to depends on their order, so a stress test has nothing to compare with")
+            raise CannotWrite("what many calls come to depends on their order: nothing to compare a stress test with")
         build = self._build()
         kinds = {kind for kind, _ in self._witness.trace}
         harness = self._harness
@@ -358,7 +361,7 @@ class Generator:
             HEADER.format(
                 message=self._witness.violations[0].message, story=self._story(),
                 needs="pytest and Hypothesis" if variant == "property" else "pytest alone",
-                imports="\nfrom hypothesis import HealthCheck, given, settings, strategies as st\n" if variant == "property" else "",
+                imports=IMPORT_HYPOTHESIS if variant == "property" else "",
                 roots=repr(list(roots)), modules=pprint.pformat(self._modules(), width=110),
                 missing=repr(harness.project.missing()), labels=repr(self._scenario.labels)),
             "SCRIPT = %s\n" % pprint.pformat(self._witness.trace, width=110, compact=True),
@@ -521,7 +524,8 @@ NOTED = '''
 def noted(function, outside):
     """The same function; its calls count as work."""
     def wrapper(*args, **options):
-        outside.calls.append("%s(%s)" % (function.__name__, ", ".join(map(repr, args + tuple(sorted(options.items()))))))
+        given = args + tuple(sorted(options.items()))
+        outside.calls.append("%s(%s)" % (function.__name__, ", ".join(map(repr, given))))
         return function(*args, **options)
     return wrapper
 '''

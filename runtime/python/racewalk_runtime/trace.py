@@ -49,7 +49,8 @@ def _perfetto(timeline: List[Dict[str, Any]]) -> Dict[str, Any]:
         for number, call in enumerate(calls, 1)]
     for number, step in enumerate(timeline):
         event = {"ph": "X", "pid": 1, "tid": calls.index(step["call"]) + 1, "ts": number * 10, "dur": 10,
-                 "name": step.get("source") or step.get("does", ""), "cat": "line" if "source" in step else "environment",
+                 "name": step.get("source") or step.get("does", ""),
+                 "cat": "line" if "source" in step else "environment",
                  "args": {key: value for key, value in step.items() if key not in ("source", "does")}}
         events.append(event)
         for change in step.get("changes", ()):

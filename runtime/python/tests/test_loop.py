@@ -92,7 +92,8 @@ class Surface(unittest.TestCase):
             results = await asyncio.gather(fake("io").a(), fake("io").b(), return_exceptions=True)
             return tuple(type(result).__name__ for result in results)
 
-        self.assertEqual(outcomes(run, faults=1), {("Value", "Value"), ("ValueError", "Value"), ("Value", "ValueError")})
+        self.assertEqual(outcomes(run, faults=1),
+                         {("Value", "Value"), ("ValueError", "Value"), ("Value", "ValueError")})
 
     def test_as_completed_and_wait(self):
         async def one(number):

@@ -52,6 +52,17 @@ class Inconclusive(ProjectTest):
                 socket.getaddrinfo("localhost", 80)
         """, {"targets": ["app:resolve"]}, "stubs", "socket.getaddrinfo (app.py:5: socket.getaddrinfo(")
 
+    def test_real_io_whose_refusal_is_swallowed(self):
+        self.refuse("""
+            import asyncio
+
+            async def ping():
+                try:
+                    await asyncio.open_connection("localhost", 80)
+                except Exception:
+                    pass
+        """, {"targets": ["app:ping"]}, "stubs", "loop.create_connection() (app.py:6: await asyncio.open_connection(")
+
     def test_a_line_that_was_never_reached(self):
         self.refuse("""
             box = {}
@@ -116,8 +127,8 @@ class NotRunnable(ProjectTest):
     def test_plans_that_cannot_be_read(self):
         self.write("app.py", COUNTER)
         path = self.write("plan.json", json.dumps({"targets": ["app:Counter.add"], "buget": 3}))
-        done = subprocess.run([sys.executable, "-m", "racewalk_runtime", path], capture_output=True, text=True, check=False,
-                              env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(__file__))))
+        done = subprocess.run([sys.executable, "-m", "racewalk_runtime", path], capture_output=True, text=True,
+                              check=False, env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(__file__))))
         self.assertEqual(done.returncode, 2)
         self.assertIn("buget: unknown field", done.stderr)
 
