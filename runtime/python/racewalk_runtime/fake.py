@@ -17,6 +17,13 @@ VERBS = re.compile(
 PREDICATE = re.compile(r"(is|has|was|in|can|should|needs|at)_|(expired|stale|closed|empty|full)$")
 
 
+# What a reply answers as a mapping with one key.
+MAPPING = {
+    "get": lambda self, key=None, *_default: self[key], "keys": lambda self: ["key"],
+    "items": lambda self: [("key", self["key"])], "values": lambda self: [self["key"]],
+}
+
+
 class Outside:
     """What is outside, as far as the test goes: the calls that reach it, and what they give."""
 
@@ -74,6 +81,8 @@ class Fake:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if self._call is not None and name in MAPPING:
+            return MAPPING[name].__get__(self)
         if self._call is not None and PREDICATE.match(name):
             negative = re.search(r"expired|stale|closed|empty|full|done|locked|error|failed|missing|deleted", name)
             return lambda *_args: not negative
@@ -111,9 +120,6 @@ class Fake:
 
     def __getitem__(self, key):
         return Fake(self._outside, "%s[%r]" % (self._path, plain(key)), ())
-
-    def get(self, key=None, *default):
-        return self[key]
 
     def __iter__(self):
         return iter([self[0]])

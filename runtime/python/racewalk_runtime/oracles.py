@@ -234,7 +234,7 @@ class Judge:
         if self.cells and self.reference.knows_cells(outcome):
             if not any(known.cells == outcome.cells and known.effects == outcome.effects
                        for known in self.reference.outcomes):
-                yield Violation("state", "%s, while the calls made outside are those of no order that ends so: %s" % (
+                yield Violation("disagreement", "%s, while the calls made outside are those of no order that ends so: %s" % (
                     " and ".join("%s is %s" % (cell.text, readable(value))
                                  for cell, value in zip(self.cells, outcome.cells)),
                     ", ".join(outcome.effects)))

@@ -12,17 +12,17 @@ class PlanError(ValueError):
 
 
 #: What can be wrong with a schedule, in the order in which it is told.
-KINDS = ("deadlock", "permit-leak", "exception", "state", "results", "duplicate-work", "task-outlives-call",
-         "exception-lost", "never-awaited", "swallowed-cancellation")
+KINDS = ("deadlock", "permit-leak", "exception", "state", "disagreement", "results", "duplicate-work",
+         "task-outlives-call", "exception-lost", "never-awaited", "swallowed-cancellation")
 
 _EVERYTHING_BUT = tuple(kind for kind in KINDS if kind != "swallowed-cancellation")
 
 #: Which kinds count for a finding of a rule. Other rules, and plans without a rule, let every kind count that needs no
 #: knowledge of what the code is meant to do.
 KINDS_OF_RULE: Dict[str, Tuple[str, ...]] = {
-    "lost-update": ("state", "results", "exception", "duplicate-work"),
-    "check-then-act": ("state", "results", "exception", "duplicate-work"),
-    "shared-default": ("state", "results", "exception", "duplicate-work"),
+    "lost-update": ("state", "disagreement", "results", "exception", "duplicate-work"),
+    "check-then-act": ("state", "disagreement", "results", "exception", "duplicate-work"),
+    "shared-default": ("state", "disagreement", "results", "exception", "duplicate-work"),
     "stampede": ("duplicate-work", "state", "results"),
     "permit-leak": ("permit-leak", "deadlock"),
     "self-deadlock": ("deadlock",),

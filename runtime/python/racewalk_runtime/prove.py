@@ -40,7 +40,7 @@ UNDER_DISTURBANCE = ("permit-leak", "deadlock", "swallowed-cancellation", "task-
 
 
 #: Kinds that are differences from what one call after the other comes to.
-COMPARED = ("state", "results", "duplicate-work", "exception")
+COMPARED = ("state", "disagreement", "results", "duplicate-work", "exception")
 
 
 class Inconclusive(Exception):

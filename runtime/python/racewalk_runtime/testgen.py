@@ -216,6 +216,9 @@ CHECKS: Dict[str, str] = {
     "state": '''
     assert got.state in [run.state for run in right], (
         "%s: %s; one call after the other: %s" % (CELLS, got.state, [run.state for run in right]))''',
+    "disagreement": '''
+    assert (got.state, got.calls) in [(run.state, run.calls) for run in right], (
+        "%s: %s, with calls of no order that ends so: %s" % (CELLS, got.state, got.calls))''',
     "results": '''
     counts = Counter(got.results)
     more = [value for value, count in counts.items()
@@ -402,7 +405,7 @@ class Generator:
     def _has_one_outcome(self) -> bool:
         """Whether the order of the calls makes no difference to the cells."""
         outcomes = self._witness.judge.reference.outcomes
-        return self._kind not in ("state",) or len({outcome.cells for outcome in outcomes}) == 1
+        return self._kind not in ("state", "disagreement") or len({outcome.cells for outcome in outcomes}) == 1
 
     # -- the calls ------------------------------------------------------------------------------------------------
     def _build(self) -> str:
@@ -416,7 +419,7 @@ class Generator:
                 function = "%s.%s" % (receivers[entry.owner], entry.name)
             else:
                 function = "modules[%r].%s" % (entry.module.__name__, entry.target.call.rpartition(":")[2])
-            calls.append("lambda: ended(%s(%s))" % (function, given))
+            calls.append("lambda: ended(lambda: %s(%s))" % (function, given))
         places = [self._place(cell, receivers, writer) for cell in self._witness.judge.cells]
         locks = self._locks(receivers, writer)
         lines = ["def build(loop, modules):",
@@ -512,8 +515,9 @@ class _NoCode:
 
 _NO_CODE = _NoCode()
 
-ENDED = '''async def ended(result):
+ENDED = '''async def ended(call):
     """What a call gives, whatever it is: an awaitable, an asynchronous generator, or a plain value."""
+    result = call()
     if hasattr(result, "__aiter__") and not isinstance(result, (list, dict)):
         return [item async for item in result]
     return await result if hasattr(result, "__await__") else result
@@ -553,7 +557,8 @@ def try_out(text: str, seconds: float = PATIENCE) -> Tuple[bool, str]:
         except subprocess.TimeoutExpired:
             return False, "no answer in %g s" % seconds
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return done.returncode == 0, lines[-1] if lines else ""
+    failed = [line for line in lines if line.startswith("AssertionError")]
+    return done.returncode == 0, (failed or lines or [""])[-1]
 
 
 RUNNER = """
