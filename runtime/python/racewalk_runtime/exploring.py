@@ -112,8 +112,8 @@ class Exploration:
     def __init__(self, test: Callable[[], Any], bounds: Bounds, errors: tuple) -> None:
         self._test = test
         self._bounds = bounds
-        self._loop = ExplorerLoop()
-        self._world = World(self._loop)
+        self.loop = ExplorerLoop()
+        self._world = World(self.loop)
         self._world.any_error = errors if bounds.faults else ()
         self.schedules = 0
         #: Whether a schedule was too long to be followed to its end.
@@ -121,11 +121,11 @@ class Exploration:
 
     def run(self, budget: float, complete: bool, replay: Optional[Sequence[Decision]]) -> None:
         """Raises `ScheduleError` for the first schedule that fails."""
-        with self._exploring():
+        with self.exploring():
             if replay is not None:
                 self._once(Script([(kind, subject) for kind, subject in replay]))
                 return
-            search = DepthFirst(self._key)
+            search = DepthFirst(self.key)
             deadline = perf_counter() + budget
             while True:
                 search.begin()
@@ -137,7 +137,7 @@ class Exploration:
             raise NotExplored("%d schedules were run in %g s, and there are more" % (self.schedules, budget))
 
     def _once(self, chooser: Any) -> None:
-        execution = self._execute(chooser)
+        execution = self.execute(chooser)
         if execution.status != "done":
             self.cut = self.cut or execution.status == "cut"
             return
@@ -145,14 +145,15 @@ class Exploration:
         problem = self._problem(execution)
         if problem is not None:
             trace = self._minimal(execution, type(problem))
-            again = self._problem(self._execute(Script(trace)))
+            again = self._problem(self.execute(Script(trace)))
             raise ScheduleError(_text(again or problem), trace, self.schedules) from (again or problem)
 
-    def _execute(self, chooser: Any) -> Execution:
-        tidy_up(self._loop)
-        self._loop.reset()
+    def execute(self, chooser: Any) -> Execution:
+        """Runs the test once, under a chooser's schedule."""
+        tidy_up(self.loop)
+        self.loop.reset()
         self._world.reset()
-        execution = Execution(self._loop, [Call("test", self._start, None)], chooser, self._bounds, serial=False)
+        execution = Execution(self.loop, [Call("test", self._start, None)], chooser, self._bounds, serial=False)
         return execution.run()
 
     async def _start(self) -> None:
@@ -168,29 +169,31 @@ class Exploration:
 
     def _minimal(self, execution: Execution, kind: type) -> List[Decision]:
         def still_fails(script: List[Decision]) -> Optional[List[Decision]]:
-            again = self._execute(Script(script))
+            again = self.execute(Script(script))
             return again.trace if again.status == "done" and type(self._problem(again)) is kind else None
 
         return minimise(list(execution.trace), still_fails, execution.choices)
 
-    def _key(self, options: Sequence[Decision], execution: Execution) -> Optional[bytes]:
-        facts = (tuple(options), execution.early, execution.faults, self._world.facts(), len(self._loop.problems))
-        return key_of((self._test, self._world), facts, self._loop)
+    def key(self, options: Sequence[Decision], execution: Execution) -> Optional[bytes]:
+        """The key of the present state, for `DepthFirst`."""
+        facts = (tuple(options), execution.early, execution.faults, self._world.facts(), len(self.loop.problems))
+        return key_of((self._test, self._world), facts, self.loop)
 
     @contextlib.contextmanager
-    def _exploring(self) -> Iterator[None]:
+    def exploring(self) -> Iterator[None]:
+        """Within it, the explorer's loop runs, and clocks are virtual."""
         token = _WORLD.set(self._world)
         hooks = sys.get_asyncgen_hooks()
         collecting = gc.isenabled()
         gc.disable()
-        sys.set_asyncgen_hooks(firstiter=self._loop.asyncgen_seen, finalizer=self._loop.asyncgen_dropped)
-        asyncio._set_running_loop(self._loop)  # type: ignore[attr-defined]
+        sys.set_asyncgen_hooks(firstiter=self.loop.asyncgen_seen, finalizer=self.loop.asyncgen_dropped)
+        asyncio._set_running_loop(self.loop)  # type: ignore[attr-defined]
         module = sys.modules.get(getattr(getattr(self._test, "func", None), "__module__", ""))
         try:
-            with controlled(self._loop, [module] if module is not None else []):
+            with controlled(self.loop, [module] if module is not None else []):
                 yield
         finally:
-            tidy_up(self._loop)
+            tidy_up(self.loop)
             asyncio._set_running_loop(None)  # type: ignore[attr-defined]
             sys.set_asyncgen_hooks(*hooks)
             _WORLD.reset(token)

@@ -52,16 +52,19 @@ class Project:
         """Whether a module belongs to the project, by where its file is."""
         known = self._ours.get(name)
         if known is None:
-            file = getattr(sys.modules.get(name), "__file__", None)
-            path = os.path.realpath(file) if file else ""
-            known = path.startswith(self.root + os.sep) and "site-packages" not in path[len(self.root):]
-            self._ours[name] = known
+            if name not in sys.modules:
+                return False
+            file = getattr(sys.modules[name], "__file__", None)
+            known = self._ours[name] = bool(file) and self.has_file(file)
         return known
 
     def has_file(self, path: str) -> bool:
-        return os.path.realpath(path).startswith(self.root + os.sep) and "site-packages" not in path[len(self.root):]
+        """Whether a file is one of the project's."""
+        path = os.path.realpath(path)
+        return path.startswith(self.root + os.sep) and "site-packages" not in path[len(self.root):]
 
     def relative(self, path: str) -> str:
+        """The path of a file of the project from its root; other paths as they are."""
         return os.path.relpath(os.path.realpath(path), self.root) if self.has_file(path) else path
 
     def loaded(self, name: str) -> bool:
@@ -69,6 +72,7 @@ class Project:
         return name not in self._before or self.is_ours(name)
 
     def modules(self) -> List[types.ModuleType]:
+        """The project's modules that are loaded."""
         found = [module for name, module in list(sys.modules.items()) if module is not None and self.is_ours(name)]
         return [module for module in found if isinstance(module, types.ModuleType)]
 
@@ -96,7 +100,7 @@ class Project:
             except Denied as error:
                 raise NotRunnable("loading %s: %s" % (name, error)) from error
             except (Exception, SystemExit) as error:
-                raise NotRunnable("loading %s: %s%s" % (name, _brief(error), self._place_of(error))) from error
+                raise NotRunnable("loading %s: %s%s" % (name, _brief(error), self.place_of(error))) from error
 
     def _module_of(self, file: str) -> str:
         """The name under which a file of the project is imported: up to the highest directory with `__init__.py`."""
@@ -129,7 +133,8 @@ class Project:
                 spec.loader.exec_module(module)
         return name
 
-    def _place_of(self, error: BaseException) -> str:
+    def place_of(self, error: BaseException) -> str:
+        """The line of the project that an error comes from, in brackets; empty if there is none."""
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if self.has_file(frame.filename):
                 return " (%s:%s)" % (self.relative(frame.filename), frame.lineno)

@@ -226,7 +226,7 @@ class Prover:
         self._refuse_io()
         if reference.error is not None:
             error = reference.error
-            where = self.harness.project._place_of(error)
+            where = self.harness.project.place_of(error)
             guessed = sorted(set(self.harness.builder.guessed))
             hint = "args" if guessed else "receiver" if scenario.receivers else "args"
             made_up = "; made up: %s" % ", ".join(guessed) if guessed else ""
@@ -362,6 +362,8 @@ class Prover:
         trace = minimise(witness.trace, still_fails, choices)
         execution = self._execute(witness.scenario, Script(trace), witness.bounds)
         violations = witness.judge.judge(execution)
+        if not violations:
+            return witness  # something outside the schedule decides, which the replays will show
         return witness._replace(trace=list(execution.trace), violations=violations)
 
     # -- for the check of a fix -----------------------------------------------------------------------------------

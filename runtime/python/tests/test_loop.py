@@ -23,11 +23,11 @@ def outcomes(function, **bounds):
             found.add(type(error).__name__)
 
     exploration = Exploration(run, Bounds(**bounds), (ValueError,))
-    with exploration._exploring():
+    with exploration.exploring():
         search = DepthFirst(lambda _options, _execution: None)
         while True:
             search.begin()
-            execution = exploration._execute(search)
+            execution = exploration.execute(search)
             assert execution.status == "done", execution.status
             if execution.pending():
                 found.add("pending")

@@ -17,11 +17,11 @@ def explored(function, pruning):
 
     exploration = Exploration(run, Bounds(), ())
     runs = 0
-    with exploration._exploring():
-        search = DepthFirst(exploration._key if pruning else lambda _options, _execution: None)
+    with exploration.exploring():
+        search = DepthFirst(exploration.key if pruning else lambda _options, _execution: None)
         while True:
             search.begin()
-            exploration._execute(search)
+            exploration.execute(search)
             runs += 1
             if not search.advance():
                 return found, runs, search.opaque
@@ -137,9 +137,9 @@ class Choosing(unittest.TestCase):
     def test_a_script_says_what_it_could_not_do(self):
         script = Script([("start", "A"), ("io", "nowhere"), ("run", "")])
         exploration = Exploration(lambda: asyncio.sleep(0), Bounds(), ())
-        with exploration._exploring():
+        with exploration.exploring():
             calls = [Call("A", lambda: asyncio.sleep(0), 0), Call("B", lambda: asyncio.sleep(0), 1)]
-            execution = Execution(exploration._loop, calls, script, Bounds(), serial=False).run()
+            execution = Execution(exploration.loop, calls, script, Bounds(), serial=False).run()
         self.assertEqual(execution.status, "done")
         self.assertEqual(script.unmet, [("io", "nowhere")])
 
