@@ -281,7 +281,7 @@ class Patient:
     doubts = []
 
     def __init__(self, judge):
-        self.judged, self.policy = judge, judge.policy
+        self.judged, self.policy, self.reference = judge, judge.policy, judge.reference
 
     def judge(self, execution):
         self.judged.judge(execution)
