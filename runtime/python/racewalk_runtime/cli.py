@@ -13,9 +13,9 @@ import traceback
 from typing import Any, Dict, List, Optional, Sequence
 
 from . import fixcheck, plan, testgen, trace
-from .harness import STORE
 from .importing import NotRunnable
 from .prove import REPLAYS, Prover
+from .scenario import STORE
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

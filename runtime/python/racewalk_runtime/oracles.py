@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .cells import Cell
-from .harness import Scenario
 from .objects import permits_in
+from .scenario import Scenario
 from .state import describe, readable
 
 class Violation(NamedTuple):

@@ -13,11 +13,12 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 from . import replay, timeline
 from .cells import Cell
 from .determinism import controlled
-from .harness import DEFAULT_ERROR, STORE, Harness, Scenario, hearing_warnings
+from .harness import DEFAULT_ERROR, Harness, hearing_warnings
 from .loop import REFUSED
 from .objects import permits_in
 from .oracles import Judge, Reference, Violation, observe, orders
 from .plan import NEEDS_CANCEL, NEEDS_FAULT, Plan
+from .scenario import STORE, Scenario
 from .schedule import Bounds, Decision, Execution, tidy_up
 from .search import DepthFirst, Script, minimise
 from .state import describe, readable

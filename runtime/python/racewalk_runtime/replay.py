@@ -5,8 +5,8 @@ import asyncio
 from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 from .determinism import controlled
-from .harness import Scenario
 from .loop import ExplorerLoop
+from .scenario import Scenario
 from .schedule import Decision, being_cancelled
 from .scripted import CALL, ScriptedLoop
 

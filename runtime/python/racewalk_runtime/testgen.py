@@ -14,7 +14,7 @@ import tempfile
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .cells import Cell
-from .harness import STORE, Scenario
+from .scenario import STORE, Scenario
 from .writing import CannotWrite, Writer
 
 VARIANTS = ("regression", "stress", "property")
