@@ -78,8 +78,9 @@
 //! - Fields of an object, which are set up once; handlers, callbacks, tools, workers: there are as many as somebody wrote.
 //! - Input whose length is tested before.
 //! - Coroutines that wait for nothing.
-//! - `possible`, shown with `--strict`: where the input comes from is not known, or the caller gives it; the few things
-//!   that a request carries; what is picked by a condition, or asked for with a limit; tests and examples.
+//! - `possible`, shown with `--strict`: where the input comes from is not known, or the caller gives it to a function whose name
+//!   does not speak of all or every one; the few things that a request carries; what is picked by a condition, or asked for
+//!   with a limit; tests and examples.
 //!
 //! ## Symptoms
 //! - `OSError: [Errno 24] Too many open files`
@@ -300,9 +301,22 @@ fn judge(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> Option<Fi
         _ if is_side_module(ctx.module.name.as_str()) || !is_costly(ctx, function, fan_out) => Confidence::Possible,
         Size::Outside => Confidence::Likely,
         Size::Answered if !is_of_few(ctx, fan_out.source) && !takes_parts(ctx, fan_out) => Confidence::Likely,
+        Size::Given if speaks_of_all(ctx, function) && !is_of_few(ctx, fan_out.source) => Confidence::Likely,
         _ => Confidence::Possible,
     };
     Some(finding(ctx, function, fan_out, size, confidence))
+}
+
+/// By its name the function does it for all that there are: `migrate_all_users`, `syncEveryShop`.
+fn speaks_of_all(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let name = ctx.module.function(function).name.as_str();
+    let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_lowercase());
+    ["all", "every", "All", "Every"].iter().any(|word| {
+        name.match_indices(word).any(|(at, _)| {
+            let begins = at == 0 || word.starts_with(char::is_uppercase) || name[..at].ends_with('_');
+            begins && is_end(&name[at + word.len()..])
+        })
+    })
 }
 
 /// Each one is known to use something of which there is only so much, the network, a database, a process, or is likely to.

@@ -1,0 +1,9 @@
+async def look_up(word, service):
+    return await service.ask(word)
+
+
+async def translate(word: str, service, known=None):
+    known = {} if known is None else known
+    if word not in known:
+        known[word] = await look_up(word, service)
+    return known[word]
