@@ -123,8 +123,7 @@ fn is_dear(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, overlap
         || waits_for_lock(ctx, function, conflict)
         || waits_between(ctx, function, conflict).into_iter().any(|wait| {
             let takes = |farthest| takes_time(ctx.program, this, wait, farthest);
-            let is_unknown = || ctx.program.site(this, wait).is_none_or(|site| site.callee.is_unknown());
-            makes_by_name(ctx, wait) && (is_unknown() || takes(MAKING))
+            makes_by_name(ctx, wait) && takes(MAKING)
                 || is_repeated && (takes(ASKING) || is_handed_in(ctx, function, wait))
         })
 }
