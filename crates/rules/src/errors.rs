@@ -1,5 +1,6 @@
 //! Errors: whether a coroutine function can fail without anybody noticing when its result is dropped.
 
+use crate::paths::Guarded;
 use crate::scopes::{enclosing_blocks, handlers_of, is_broad};
 use racewalk_ir::{ArgKind, Event, Expr, ExprId, Literal, Module, SuspendKind};
 use racewalk_link::{FunctionRef, Program, Site, Type};
@@ -20,17 +21,21 @@ pub(crate) fn handles_errors(program: &Program, function: FunctionRef) -> bool {
 
 fn handles_within(program: &Program, function: FunctionRef, depth: u32) -> bool {
     let events = &program.function(function).events;
-    let awaits = |operand| {
-        let runs = program.edges_at(function, operand).iter();
-        depth > 0 && runs.into_iter().any(|edge| handles_within(program, edge.target, depth - 1))
+    let is_await = |event: &Event| matches!(event, Event::Suspend(SuspendKind::Await, _));
+    let keeps_errors = |start: usize| handlers_of(&events[start..]).into_iter().any(|handler| !handler.raises);
+    let handles_here = Guarded::all(events)
+        .into_iter()
+        .any(|(start, guarded)| events[start + 1..guarded.body_end].iter().any(is_await) && keeps_errors(start));
+    let handles_beneath = || {
+        events.iter().any(|event| match *event {
+            Event::Suspend(SuspendKind::Await, operand) => {
+                let mut runs = program.edges_at(function, operand).iter();
+                runs.any(|edge| handles_within(program, edge.target, depth - 1))
+            }
+            _ => false,
+        })
     };
-    events.iter().enumerate().any(|(at, event)| {
-        let is_handled = || {
-            let blocks = enclosing_blocks(&events[..at]).into_iter();
-            blocks.flat_map(|start| handlers_of(&events[start..])).any(|handler| !handler.raises)
-        };
-        matches!(*event, Event::Suspend(SuspendKind::Await, operand) if is_handled() || awaits(operand))
-    })
+    handles_here || depth > 0 && handles_beneath()
 }
 
 /// It does all its work in one step, which nothing can cut short, and handles what may fail in it.

@@ -98,6 +98,7 @@ use crate::errors::are_contained;
 use crate::finding::{Finding, Place};
 use crate::looping::is_side_module;
 use crate::paths::scopes;
+use crate::race::mutators::last_name;
 use crate::rule::{Question, Rule};
 use crate::scopes::entered_kind;
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Literal, Name, Role, ScopeKind, SuspendKind};
@@ -186,14 +187,7 @@ fn is_within_connection(ctx: &Context<'_>, function: FunctionId, call: ExprId) -
 
 /// Both calls do the same, for other elements: mostly each is right on its own.
 fn is_same_work(ctx: &Context<'_>, one: ExprId, other: ExprId) -> bool {
-    let name = |call: ExprId| match ctx.module.expr(call) {
-        Expr::Call(callee, _) => match ctx.module.expr(callee) {
-            Expr::Attr(_, name) | Expr::Name(name, _) => Some(name),
-            _ => None,
-        },
-        _ => None,
-    };
-    name(one) == name(other)
+    last_name(ctx.module, one) == last_name(ctx.module, other)
 }
 
 /// Nobody looks at the results, and one of the operations refuses by itself: the others are done for what they change.

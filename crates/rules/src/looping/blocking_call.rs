@@ -46,8 +46,8 @@
 //!
 //! ## Why tests pass all the same
 //! A test makes one call at a time, so there is nobody to be held up. The blocked function returns the right value.
-//! Mocks and local servers answer at once. asyncio reports slow steps only in debug mode, and then names the
-//! coroutine, not the line that blocked.
+//! Mocks and local servers answer at once. Slow steps are reported in a debug mode at most, which then
+//! names the coroutine, not the line that blocked.
 //!
 //! ## The structural fix
 //! Use the library's asynchronous interface (`httpx.AsyncClient`, `aiohttp`, `asyncio.sleep`,

@@ -26,6 +26,7 @@ use crate::outside::takes_time;
 use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::held::Take;
 use crate::race::locks::{Guard, guard};
+use crate::race::mutators::last_name;
 use crate::race::overlap::{Evidence, Overlap};
 use crate::race::walk::{Conflict, Kind, What};
 use crate::rule::Rule;
@@ -155,8 +156,8 @@ fn is_handed_in(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
 
 /// By its name the call makes what lasts: a connection, a process, a pool.
 fn makes_by_name(ctx: &Context<'_>, call: ExprId) -> bool {
-    let Expr::Call(callee, _) = ctx.module.expr(call) else { return false };
-    let (Expr::Attr(_, name) | Expr::Name(name, _)) = ctx.module.expr(callee) else { return false };
+    let is_call = matches!(ctx.module.expr(call), Expr::Call(..));
+    let Some(name) = last_name(ctx.module, call).filter(|_| is_call) else { return false };
     let name = name.as_str().trim_start_matches('_');
     ["connect", "create", "open", "launch", "spawn", "start", "login", "download", "install", "load"]
         .iter()
