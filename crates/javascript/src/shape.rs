@@ -9,6 +9,11 @@ const LONGEST_MEAN_LINE: usize = 500;
 /// Of a text smaller than this, lines may be as long as they like.
 const SMALL: usize = 16 << 10;
 
+/// A text of which less than one byte in so many is a blank or a line break is minified, unless it is tiny. Of the JavaScript in
+/// 30 Python wheels, what people wrote has one in 3 to 6, and what a bundler wrote one in 10 to 40.
+const RAREST_BLANK: usize = 10;
+const TINY: usize = 1 << 10;
+
 /// The parser takes at most 4 KiB of stack for a bracket, and at most 1 KiB for an operator or a word.
 const DEEPEST_BRACKETS: usize = 10_000;
 const LONGEST_CHAIN: usize = 50_000;
@@ -21,6 +26,10 @@ pub fn unreadable(text: &str) -> Option<&'static str> {
     let lines = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
     if text.len() > SMALL && text.len() / lines > LONGEST_MEAN_LINE {
         return Some("minified, by the length of its lines: it was left out");
+    }
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t');
+    if text.len() > TINY && text.bytes().filter(|byte| is_blank(byte)).count() * RAREST_BLANK < text.len() {
+        return Some("minified, by its few blanks: it was left out");
     }
     is_too_deep(text.as_bytes()).then_some("nested too deeply: it was left out")
 }
@@ -70,6 +79,8 @@ mod tests {
     fn bundles_are_left_out() {
         let bundle = "var a=function(b){return b+1},c=a(2);".repeat(1_000);
         assert!(unreadable(&bundle).is_some_and(|why| why.contains("minified")));
+        let chunks = "var a=function(b){return b+1},c=a(2);\nlet d=c*2;e(d,(f)=>f.g);\n".repeat(40);
+        assert!(unreadable(&chunks).is_some_and(|why| why.contains("blanks")));
         assert_eq!(unreadable("x=1;"), None);
         assert!(unreadable(&"let a = 1;\n".repeat(200_000)).is_some_and(|why| why.contains("larger")));
     }

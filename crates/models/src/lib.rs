@@ -29,6 +29,8 @@ pub struct Models {
     constructors: FxHashMap<Name, ModelId>,
     methods: FxHashMap<(Name, Name), ModelId>,
     classes: FxHashMap<Name, Class>,
+    /// The classes with an asynchronous method of their own.
+    asynchronous: FxHashSet<Name>,
     attributes: FxHashMap<(Name, Name), TypeSpec>,
     bases: FxHashMap<Name, Bases>,
     values: FxHashMap<Name, TypeSpec>,
@@ -91,6 +93,9 @@ impl Models {
         self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from).as_str(), Name::new(to))));
         for (path, mut class) in library.class {
             let name = Name::new(&path);
+            if class.method.values().any(|method| method.is_async) {
+                self.asynchronous.insert(name);
+            }
             for (method, call) in std::mem::take(&mut class.method) {
                 let id = self.keep(call);
                 self.methods.insert((name, Name::new(&method)), id);
@@ -212,6 +217,11 @@ impl Models {
 
     fn first<T>(&self, class: Name, ask: impl Fn(Name) -> Option<T>) -> Option<T> {
         ask(class).or_else(|| self.ancestors(class).iter().find_map(|ancestor| ask(*ancestor)))
+    }
+
+    /// The class, or one of its bases, has an asynchronous method.
+    pub fn is_asynchronous(&self, class: Name) -> bool {
+        self.first(class, |class| self.asynchronous.contains(&class).then_some(())).is_some()
     }
 
     /// What the class is to the analysis.

@@ -221,6 +221,9 @@ pub struct Call {
     /// Asks whether a loop is running, or gives the running loop (raising when there is none).
     #[serde(default)]
     pub needs_running_loop: bool,
+    /// It blocks, and is mostly over within milliseconds.
+    #[serde(default)]
+    pub mostly_short: bool,
     /// It crosses the network.
     #[serde(default)]
     pub network: bool,
@@ -230,6 +233,10 @@ pub struct Call {
     /// Names of parameters that set a time limit.
     #[serde(default)]
     pub timeout_params: Vec<String>,
+    /// It opens what carries the requests of a client of the same library: the seconds after which that gives up an answer, 0 when
+    /// it never does.
+    #[serde(default)]
+    pub carrier_timeout: Option<f64>,
     /// Changes state outside the process.
     #[serde(default)]
     pub writes: bool,

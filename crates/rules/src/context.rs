@@ -2,6 +2,7 @@
 
 use crate::alone;
 use crate::awaiting::async_uses::AsyncUses;
+use crate::awaiting::floating_promise;
 use crate::awaiting::wrapper_drops_await;
 use crate::bounding::no_timeout;
 use crate::claims::Claims;
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     mentioned: OnceLock<FxHashSet<Name>>,
     /// The import roots of libraries whose clients are made with a time limit.
     pub limited_clients: FxHashSet<&'static str>,
+    /// The top folders with code that hears of all rejections.
+    pub hears_rejections: FxHashSet<&'static str>,
     /// What annotations claim.
     pub claims: Claims,
     /// What all this costs, when somebody wants to know.
@@ -104,6 +107,7 @@ impl Shared {
             loop_uses: OnceLock::new(),
             mentioned: OnceLock::new(),
             limited_clients: no_timeout::limited_clients(program),
+            hears_rejections: floating_promise::hears_rejections(program),
             claims: Claims::new(program),
             meter,
         }
@@ -469,7 +473,7 @@ impl<'p> Context<'p> {
         if finding.reached_from.is_empty() {
             finding.reached_from = self.reached_from(self.enclosing(function));
         }
-        if is_put_aside(self.module.name.as_str()) {
+        if is_put_aside(self.module.name.as_str()) || is_of_others(self.module.name.as_str()) {
             finding = finding.at_most(Confidence::Possible);
         }
         found.push(finding);
@@ -493,6 +497,16 @@ fn is_put_aside(name: &str) -> bool {
     name.split('.').map(|segment| segment.trim_start_matches('_')).any(|segment| {
         matches!(segment, "legacy" | "deprecated" | "obsolete" | "old" | "archive" | "archived" | "attic" | "backup")
             || segment.starts_with("archived_")
+    })
+}
+
+/// A copy of a library that the project keeps, or what a build has made, by the names of the folders that such files lie in.
+fn is_of_others(name: &str) -> bool {
+    name.split('.').any(|segment| {
+        matches!(
+            segment,
+            "vendor" | "_vendor" | "vendored" | "third_party" | "thirdparty" | "bower_components" | "dist"
+        )
     })
 }
 

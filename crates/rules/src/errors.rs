@@ -4,7 +4,7 @@ use crate::paths::Guarded;
 use crate::scopes::{enclosing_blocks, handlers_of, is_broad};
 use racewalk_ir::{ArgKind, Event, Expr, ExprId, Literal, Module, SuspendKind};
 use racewalk_link::{FunctionRef, Program, Site, Type};
-use racewalk_models::ClassKind;
+use racewalk_models::{ClassKind, Joins};
 
 /// Nothing that the function awaits or raises gets out of it: it stands under a handler for everything, or is itself such a
 /// function, or a wait that does not fail. What it computes between is taken to be sound.
@@ -161,12 +161,73 @@ fn rejects(program: &Program, function: FunctionRef, site: &Site, left: u32) -> 
         }
         callee => {
             let models = program.models_at(site).next();
-            let settles = models.is_some_and(|model| {
-                model.sleeps || model.never_suspends || model.joins == Some(racewalk_models::Joins::All)
-            });
+            let settles =
+                models.is_some_and(|model| model.sleeps || model.never_suspends || model.joins == Some(Joins::All));
             !settles && !does_not_fail(program, callee)
         }
     }
+}
+
+/// It is in view why the promise that a call gives may reject: something is thrown, what leads outside the process is used, or a
+/// function of the program waits for what nobody knows, and nobody catches it.
+pub(crate) fn rejects_evidently(program: &Program, function: FunctionRef, site: &Site) -> bool {
+    is_evident(program, function, site, &mut Vec::new())
+}
+
+fn is_evident(program: &Program, function: FunctionRef, site: &Site, seen: &mut Vec<FunctionRef>) -> bool {
+    const MOST_SEEN: usize = 40;
+    let is_within = !seen.is_empty();
+    let module = program.module(function.file);
+    match site.callee {
+        Type::Function(target) | Type::Method(target, _) => {
+            let is_new = seen.len() < MOST_SEEN && !seen.contains(&target);
+            if is_new {
+                seen.push(target);
+            }
+            is_new && fails_evidently(program, target, seen)
+        }
+        Type::ExternalMethod(class, ..) if module.language.awaitable_class == Some(class.as_str()) => {
+            let Expr::Call(callee, _) = module.expr(site.call) else { return false };
+            let Expr::Attr(receiver, _) = module.expr(callee) else { return false };
+            program.site(function, receiver).is_some_and(|made| is_evident(program, function, made, seen))
+        }
+        Type::External(path) if module.language.awaitable_class == Some(path.as_str()) => {
+            let evaluator = program.evaluator(function.file);
+            evaluator.args(site.call).first().is_none_or(|executor| executor_rejects(program, function, executor.value))
+        }
+        callee => match program.model_at(site) {
+            Some(model) => {
+                model.network || model.writes || model.blocks.is_some() || model.joins == Some(Joins::FailFast)
+            }
+            // Most functions of libraries that merely are not known do not fail; all that a function waits for rarely does not.
+            None => is_within != callee.is_unknown(),
+        },
+    }
+}
+
+/// Something that the function throws, awaits or returns gets out of it.
+fn fails_evidently(program: &Program, function: FunctionRef, seen: &mut Vec<FunctionRef>) -> bool {
+    let module = program.module(function.file);
+    let body = program.function(function);
+    let is_caught = |at: usize| {
+        let around = enclosing_blocks(&body.events[..at]);
+        let mut handlers = around.into_iter().flat_map(|start| handlers_of(&body.events[start..]));
+        handlers.any(|handler| is_broad(module, &handler) && !handler.raises)
+    };
+    // Of what is declared only, the promise that it gives is all that is known.
+    if body.stub != racewalk_ir::Stub::No {
+        return true;
+    }
+    let fails = body.events.iter().enumerate().any(|(at, event)| match *event {
+        Event::Raise(_) => !is_caught(at),
+        Event::Suspend(SuspendKind::Await, operand) => {
+            let made = program.site(function, operand);
+            made.is_some_and(|made| is_evident(program, function, made, seen)) && !is_caught(at)
+        }
+        _ => false,
+    });
+    let returns = || body.return_values.iter().filter_map(|value| program.site(function, *value));
+    fails || returns().any(|made| is_evident(program, function, made, seen))
 }
 
 /// A handler of the program that raises, or hands on what it is given to something that may.

@@ -1,8 +1,8 @@
 //! What leads outside the program: to the network, a database, another process.
 
 use racewalk_ir::ExprId;
-use racewalk_link::{FunctionRef, How, Program, Site};
-use racewalk_models::Blocks;
+use racewalk_link::{FunctionRef, How, Program, Site, Type};
+use racewalk_models::{Blocks, ClassKind};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 
@@ -15,6 +15,20 @@ pub(crate) fn leads_outside(program: &Program, function: FunctionRef, call: Expr
 pub(crate) fn takes_time(program: &Program, function: FunctionRef, call: ExprId, farthest: u32) -> bool {
     let sleeps = |program: &Program, site: &Site| program.models_at(site).any(|model| model.sleeps);
     leads_to(program, function, call, farthest, |program, site| is_outside(program, site) || sleeps(program, site))
+}
+
+/// The call takes its time as `takes_time` says, and not only in the program's own database.
+pub(crate) fn leaves_machine(program: &Program, function: FunctionRef, call: ExprId, farthest: u32) -> bool {
+    leads_to(program, function, call, farthest, |program, site| {
+        let is_session = matches!(site.callee, Type::ExternalMethod(class, ..)
+            if program.models().kind(class) == Some(ClassKind::Session));
+        let mut models = program.models_at(site);
+        !is_session
+            && models.any(|model| {
+                let is_elsewhere = matches!(model.blocks, Some(Blocks::Network | Blocks::Process));
+                model.sleeps || is_elsewhere || model.network && model.blocks.is_none()
+            })
+    })
 }
 
 fn leads_to(

@@ -118,6 +118,7 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
+use crate::looping::is_test_module;
 use crate::rule::{Question, Rule};
 use racewalk_ir::{ArgKind, Expr, ExprId, FunctionId, Role};
 use racewalk_link::{Answer, FunctionRef, Site, Type};
@@ -271,7 +272,8 @@ fn sureness(ctx: &Context<'_>, function: FunctionId, call: ExprId, value: Type) 
         Type::Function(target) | Type::Method(target, _) => crate::errors::are_contained(ctx.program, target),
         _ => false,
     };
-    match (is_later, is_safe) {
+    // Which of the frameworks with these names runs the tests decides whether it waits for such a function.
+    match (is_later || is_test_module(ctx.module.name.as_str()), is_safe) {
         (true, _) => Confidence::Possible,
         (false, true) => Confidence::Likely,
         (false, false) => Confidence::Certain,

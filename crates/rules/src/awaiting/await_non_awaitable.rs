@@ -305,8 +305,43 @@ fn library_value(ctx: &Context<'_>, function: FunctionId, operand: ExprId, value
     let name = ctx.program.callee_text(ctx.file, operand);
     let message = format!("`{name}()` gives a value that is no awaitable: awaiting it raises TypeError");
     let found = finding(ctx, function, operand, message, "call it without `await`");
-    let sure = if is_awaited_throughout(ctx, function, callee) { Confidence::Possible } else { Confidence::Likely };
+    let is_doubtful = is_awaited_throughout(ctx, function, callee)
+        || is_of_plain_class(ctx, function, callee) && is_only_declared(ctx, function, callee);
+    let sure = if is_doubtful { Confidence::Possible } else { Confidence::Likely };
     Some(found.confidence(sure).shape(name))
+}
+
+/// No method of the library's class is asynchronous.
+fn is_of_plain_class(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> bool {
+    let Type::ExternalMethod(class, ..) = ctx.evaluator.eval(function, callee) else { return false };
+    !ctx.program.models().is_asynchronous(class)
+}
+
+/// What the method belongs to is known from an annotation alone: a library's asynchronous twin of a class mostly goes under the
+/// name of the other.
+fn is_only_declared(ctx: &Context<'_>, function: FunctionId, callee: ExprId) -> bool {
+    let Expr::Attr(object, _) = ctx.module.expr(callee) else { return false };
+    let is_declared = |kind: BindingKind| match kind {
+        BindingKind::Param(_) | BindingKind::Typed(_, None) => true,
+        BindingKind::Value(value) | BindingKind::Typed(_, Some(value)) => match ctx.module.expr(value) {
+            Expr::Name(_, Defs::One(binding)) => {
+                matches!(ctx.module.bindings[binding.index()].kind, BindingKind::Param(_))
+            }
+            Expr::Literal(_) => true,
+            _ => false,
+        },
+        _ => false,
+    };
+    match ctx.module.expr(object) {
+        Expr::Name(_, Defs::One(binding)) => is_declared(ctx.module.bindings[binding.index()].kind),
+        Expr::Attr(_, field) => {
+            let Some(class) = ctx.module.function(function).class else { return false };
+            let class = ctx.program.class(racewalk_link::ClassRef { file: ctx.file, id: class });
+            let mut fields = class.fields.iter().filter(|known| known.name == field).peekable();
+            fields.peek().is_some() && fields.all(|known| is_declared(known.kind))
+        }
+        _ => false,
+    }
 }
 
 /// Another method of the same object that gives no awaitable either is awaited in the same class or function: rather than

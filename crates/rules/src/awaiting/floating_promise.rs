@@ -64,7 +64,9 @@
 //!   combinator settles.
 //! - Nothing says that the call gives a promise.
 //! - A library's function is given a callback: it gives a promise only without one.
-//! - With `void` in front, at the top of a script, for the end of a connection, or where no call of the program waits for the same function, it is `possible`.
+//! - With `void` in front, at the top of a script, for the end of a connection, or where no call of the program waits for the same function, it is `possible`;
+//!   and so it is where nothing in view can fail (nothing is thrown, and nothing that leads outside or is unknown is waited for), or the
+//!   program listens to all unhandled rejections.
 //!
 //! ## Symptoms
 //! - `UnhandledPromiseRejectionWarning` and `ERR_UNHANDLED_REJECTION` (Node).
@@ -81,14 +83,15 @@
 //! `await/missing-await`, `await/async-callback`, `await/async-executor`, `cancel/swallowed-error`.
 
 use crate::context::{CalleeKey, Context};
-use crate::errors::can_reject;
+use crate::errors::{can_reject, rejects_evidently};
 use crate::fate::{Fate, fate};
 use crate::finding::{Finding, Place};
 use crate::looping::{is_side_module, is_test_module};
 use crate::rule::{Question, Rule};
-use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Role, Stub};
-use racewalk_link::{Answer, Site, Type};
+use racewalk_ir::{Expr, ExprId, FunctionId, FunctionKind, Literal, Role, Stub};
+use racewalk_link::{Answer, Program, Site, Type};
 use racewalk_report::{Confidence, Severity};
+use rustc_hash::FxHashSet;
 
 /// The rule.
 pub(crate) static RULE: Rule = Rule {
@@ -200,6 +203,8 @@ fn confidence(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Confidenc
         || is_script
         || is_side_module(module)
         || is_usually_let_go(ctx, site)
+        || ctx.shared.hears_rejections.contains(ctx.module.name.first_segment())
+        || !rejects_evidently(ctx.program, ctx.function_ref(function), site)
     {
         return Confidence::Possible;
     }
@@ -211,6 +216,21 @@ fn confidence(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Confidenc
         }
         _ => Confidence::Likely,
     }
+}
+
+/// The top folders in which some code listens to the rejections that nobody handles: `process.on("unhandledRejection", …)`.
+pub(crate) fn hears_rejections(program: &Program) -> FxHashSet<&'static str> {
+    let scripts = program.functions().filter(|function| program.module(function.file).language.starts_at_call);
+    let listening = scripts.filter(|function| {
+        let module = program.module(function.file);
+        program.sites(*function).iter().any(|site| {
+            let Expr::Call(_, args) = module.expr(site.call) else { return false };
+            let [event, _, ..] = module.args(args) else { return false };
+            matches!(module.expr(event.value), Expr::Literal(Literal::Str(name))
+                if matches!(name.as_str(), "unhandledRejection" | "unhandledrejection"))
+        })
+    });
+    listening.map(|function| program.module(function.file).name.first_segment()).collect()
 }
 
 /// `void f()`: somebody has seen it, and lets it go all the same.

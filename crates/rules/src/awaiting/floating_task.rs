@@ -107,8 +107,8 @@
 //!   other loop holds the task, and there is no outcome to be lost.
 //! - A task bound to a local name that stays alive in a function that does not return before the loop ends
 //!   (`asyncio.Event().wait()`, a server's accept loop).
-//! - `possible`, shown with `--strict`: a coroutine without a suspension point, which is over after its first step;
-//!   finalizers, tests.
+//! - `possible`, shown with `--strict`: a coroutine without a suspension point, which is over after its first step; one that
+//!   deals with errors and waits for timers and threads only, which hold it; what a plain function gives; finalizers, tests.
 //!
 //! ## Symptoms
 //! - `Task was destroyed but it is pending!`: collected while suspended; the next line names the task and where its
@@ -132,13 +132,14 @@
 //! `await/missing-await`, `cancel/swallowed-error`, `cancel/unstructured-tasks`, `bound/unbounded-fan-out`,
 //! `cancel/orphaned-losers`.
 
+use crate::bounding::deadlines::gives_limit;
 use crate::context::Context;
 use crate::errors::{are_contained, does_not_fail, handles_errors, is_one_safe_step, is_one_step};
 use crate::fate::{Fate, fate};
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role};
-use racewalk_link::{FunctionRef, Site, Type};
+use racewalk_ir::{ArgKind, BindingId, BindingKind, Event, Expr, ExprId, FunctionId, Role, Stub, SuspendKind};
+use racewalk_link::{FunctionRef, Program, Site, Type};
 use racewalk_models::{ClassKind, Runs, Serves, Spawns};
 use racewalk_report::{Confidence, Severity};
 
@@ -243,10 +244,60 @@ fn is_over_soon(ctx: &Context<'_>, function: FunctionId, site: &Site, started: S
         if is_one_step(ctx.program, target))
 }
 
+/// What is started comes from a plain function, which may give what runs already: whoever made it may see to it.
+fn is_somebody_elses(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _)) if {
+        let body = ctx.program.function(target);
+        !body.is_async && body.stub == Stub::No && !hands_on_coroutine(ctx, function, site)
+    })
+}
+
+/// The value that is given is known to be a coroutine.
+fn hands_on_coroutine(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    let value = ctx.evaluator.args(site.call).first().map(|first| ctx.evaluator.eval(function, first.value));
+    value.is_some_and(|value| matches!(value, Type::Coroutine(_)))
+}
+
+/// All that the coroutine ever waits for is time, or work in a thread: the loop's timers and the executor hold what waits for them.
+fn is_held_elsewhere(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    const DEEPEST: u32 = 3;
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+        if waits_where_it_is_held(ctx.program, target, DEEPEST))
+}
+
+fn waits_where_it_is_held(program: &Program, function: FunctionRef, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let module = program.module(function.file);
+    let is_timed = |site: &Site| {
+        let mut models = program.models_at(site);
+        models.any(|model| {
+            let has_limit =
+                model.joins.is_some() && !model.timeout_params.is_empty() && gives_limit(module, site.call, model, 1);
+            model.sleeps || has_limit || model.offloads.is_some()
+        })
+    };
+    let body = program.function(function);
+    body.is_async
+        && body.stub == Stub::No
+        && body.events.iter().all(|event| match *event {
+            Event::Suspend(SuspendKind::Await, operand) => {
+                program.site(function, operand).is_some_and(|site| match site.callee {
+                    Type::Function(next) | Type::Method(next, _) => waits_where_it_is_held(program, next, depth),
+                    _ => is_timed(site),
+                })
+            }
+            Event::Suspend(..) => false,
+            _ => true,
+        })
+}
+
 /// The callee of the call that makes the coroutine.
 fn given(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Type> {
-    let first = ctx.evaluator.args(site.call).first()?;
-    ctx.program.site(ctx.function_ref(function), first.value).map(|started| started.callee)
+    // By name, it may stand anywhere.
+    let args = ctx.evaluator.args(site.call);
+    let made = args.first().into_iter().chain(args.iter().filter(|arg| matches!(arg.kind, ArgKind::Named(_))));
+    let mut made = made.filter_map(|arg| ctx.program.site(ctx.function_ref(function), arg.value));
+    made.next().map(|started| started.callee)
 }
 
 /// The coroutine that is started lets no error out.
@@ -291,10 +342,11 @@ const COLLECTED: &str = "the event loop holds it only weakly, so it may be colle
 fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started) -> Option<Finding> {
     let callee = ctx.program.callee_text(ctx.file, site.call);
     let what = started.name();
+    let deals_with_errors = handles_its_errors(ctx, function, site);
     let lost = match started {
         // The other loop's transports and timers hold what waits for them; what is lost is the outcome.
         Started::OnOtherLoop => "an error of the coroutine is stored in it, where nobody looks".to_owned(),
-        _ if handles_its_errors(ctx, function, site) => COLLECTED.to_owned(),
+        _ if deals_with_errors => COLLECTED.to_owned(),
         _ => format!("{COLLECTED}, and nobody sees its error"),
     };
     // A done-callback may see the error, but does not keep the task.
@@ -309,7 +361,10 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
     };
     let message = format!("{happens}: {risk}");
     let shape = ctx.program.callee_name(site.callee).unwrap_or_else(|| callee.clone());
-    let is_mild = is_best_effort(ctx, function) || is_over_soon(ctx, function, site, started);
+    let is_mild = is_best_effort(ctx, function)
+        || is_over_soon(ctx, function, site, started)
+        || is_somebody_elses(ctx, function, site)
+        || (deals_with_errors || has_handlers(ctx, function, site)) && is_held_elsewhere(ctx, function, site);
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_mild { Confidence::Possible } else { Confidence::Certain })
         .help(match started {

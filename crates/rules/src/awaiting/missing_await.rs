@@ -151,7 +151,7 @@ use crate::finding::{Finding, Place};
 use crate::rule::{Question, Rule};
 use crate::scopes;
 use racewalk_ir::{ArgKind, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Name, ParamKind, Role};
-use racewalk_link::{Answer, FunctionRef, Site, Type};
+use racewalk_link::{Answer, FunctionRef, How, Site, Type};
 use racewalk_models::{ClassKind, TypeSpec};
 use racewalk_report::{Confidence, Severity};
 
@@ -245,7 +245,9 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
         _ => return None,
     };
     let finding = describe(ctx, function, site, value, happens, misuse);
-    let is_doubtful = cannot_be_made(ctx, function, site.call) || runs_at_the_call(ctx, site.callee);
+    let is_loose = matches!(misuse, Some((Misuse::Return, _))) && is_awaited_after_all(ctx, function);
+    let is_doubtful =
+        is_loose || cannot_be_made(ctx, function, site.call) || runs_at_the_call(ctx, site.callee, DEEPEST);
     Some(finding.at_most(if is_doubtful { Confidence::Possible } else { Confidence::Certain }))
 }
 
@@ -278,15 +280,52 @@ fn judge_started(ctx: &Context<'_>, function: FunctionId, site: &Site, value: Ty
     Some(describe(ctx, function, site, value, format!("{given}: {happens}"), Some((misuse, at))))
 }
 
+/// How many plain functions that return each other's results are looked into.
+const DEEPEST: u32 = 4;
+
+/// The coroutine that the function returns is awaited by its callers, or a method that it overrides is asynchronous: what is wrong
+/// is the annotation.
+fn is_awaited_after_all(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let this = ctx.function_ref(function);
+    let callers = &ctx.program.summaries.callers.of(this);
+    let is_awaited = |(caller, site, how): &racewalk_link::Caller| {
+        *how == How::Calls && ctx.program.module(caller.file).role(*site) == Role::Awaited
+    };
+    let body = ctx.module.function(function);
+    let overrides_async = || {
+        let class = body.class.map(|id| racewalk_link::ClassRef { file: ctx.file, id });
+        class.is_some_and(|class| {
+            ctx.program.lineage(class).skip(1).any(|base| match base {
+                Type::Class(base) => {
+                    let own = ctx.program.method(base, body.name);
+                    own.is_some_and(|method| ctx.program.function(method).is_async)
+                }
+                _ => false,
+            })
+        })
+    };
+    !body.is_async && (callers.iter().any(is_awaited) || overrides_async())
+}
+
 /// A plain function that is declared to give something to await, and gives no coroutine as far as can be seen: a future, say,
 /// whose work goes on by itself.
-fn runs_at_the_call(ctx: &Context<'_>, callee: Type) -> bool {
-    let (Type::Function(target) | Type::Method(target, _)) = callee else { return false };
+fn runs_at_the_call(ctx: &Context<'_>, callee: Type, depth: u32) -> bool {
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let target = match callee {
+        Type::Function(target) | Type::Method(target, _) => target,
+        Type::Instance(class, _) => match ctx.program.method(class, Name::new("__call__")) {
+            Some(target) => target,
+            None => return false,
+        },
+        _ => return false,
+    };
     let body = ctx.program.function(target);
     let theirs = ctx.program.evaluator(target.file);
     let is_coroutine = |value: &ExprId| {
-        let value = theirs.eval(target.id, *value);
-        value.members().iter().any(|member| matches!(member, Type::Coroutine(_)))
+        let given = theirs.eval(target.id, *value);
+        let made_by = ctx.program.site(target, *value).map(|site| site.callee);
+        given.members().iter().any(|member| matches!(member, Type::Coroutine(_)))
+            && !made_by.is_some_and(|callee| runs_at_the_call(ctx, callee, depth))
     };
     !body.is_async && body.decorators.is_empty() && !body.return_values.iter().any(is_coroutine)
 }

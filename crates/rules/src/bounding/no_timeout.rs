@@ -81,7 +81,7 @@
 //! - Pipes of child processes, queues, events: nothing crosses the network.
 //! - A fallback whose handlers catch a time-out: somebody sets a limit.
 //! - `possible`, shown with `--strict`: waits for the next message; writes that wait for the peer to read; databases, whose
-//!   server may limit statements; tests, examples and commands.
+//!   server may limit statements; sessions over transports with a limit; the body of a thread; tests, examples and commands.
 //!
 //! ## Symptoms
 //! None: that is the trouble. A task that has waited for hours in `StreamReader.readline`, `sock_recv`, `recv`.
@@ -152,8 +152,22 @@ fn weight(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Confid
         || ctx.module.language.has_one_thread && !serves()
         || is_command_module(module_name)
         || waits_for_peer_to_act(ctx, function, site)
-        || is_limited_elsewhere(ctx, site);
+        || is_limited_elsewhere(ctx, site)
+        || is_body_of_thread(ctx, function);
     Some(if is_mild { Confidence::Possible } else { Confidence::Likely })
+}
+
+/// A thread is started for the function: mostly nobody waits for that.
+fn is_body_of_thread(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let callers = ctx.program.summaries.callers.of(ctx.function_ref(function));
+    callers.iter().any(|(caller, site, how)| {
+        let starts = || ctx.program.site(*caller, *site).is_some_and(|site| starts_thread(ctx.program, site.callee));
+        *how == How::Offloads && starts()
+    })
+}
+
+fn starts_thread(program: &Program, callee: Type) -> bool {
+    matches!(callee, Type::External(path) if program.models().kind(path) == Some(ClassKind::Thread))
 }
 
 /// The stream is a pipe of a child process.
@@ -202,8 +216,11 @@ fn has_opened(ctx: &Context<'_>, function: FunctionId) -> bool {
     })
 }
 
-/// The peer limits it, or the program makes such a client with a limit somewhere.
+/// The peer limits it, the program makes such a client with a limit somewhere, or what carries it has a limit.
 fn is_limited_elsewhere(ctx: &Context<'_>, site: &Site) -> bool {
+    if ctx.program.model_at(site).and_then(|model| model.carrier_timeout).is_some_and(|seconds| seconds > 0.0) {
+        return true;
+    }
     let Some(class) = class_of(site.callee) else { return false };
     let models = ctx.program.models();
     models.inherited(class, |class| class.peer_limits.then_some(())).is_some()
@@ -217,9 +234,10 @@ fn class_of(callee: Type) -> Option<Name> {
     }
 }
 
-/// The import roots of libraries whose clients the program makes with a limit of their own.
+/// The import roots of libraries whose clients the program makes with a limit of their own, or whose requests are all carried by
+/// what has one.
 pub(crate) fn limited_clients(program: &Program) -> FxHashSet<&'static str> {
-    let mut found = FxHashSet::default();
+    let mut found = limited_carriers(program);
     for function in program.functions() {
         let module = program.module(function.file);
         for site in program.sites(function) {
@@ -247,6 +265,18 @@ pub(crate) fn limited_clients(program: &Program) -> FxHashSet<&'static str> {
         }
     }
     found
+}
+
+/// The import roots of libraries of which the program opens carriers, and none without a limit.
+fn limited_carriers(program: &Program) -> FxHashSet<&'static str> {
+    let (mut limited, mut unlimited) = (FxHashSet::default(), FxHashSet::default());
+    for site in program.functions().flat_map(|function| program.sites(function)) {
+        let Type::External(path) = site.callee else { continue };
+        let Some(seconds) = program.model_at(site).and_then(|model| model.carrier_timeout) else { continue };
+        if seconds > 0.0 { &mut limited } else { &mut unlimited }.insert(path.first_segment());
+    }
+    limited.retain(|root| !unlimited.contains(root));
+    limited
 }
 
 /// An operation without a limit, under no deadline of the function or of its callers.
@@ -436,7 +466,7 @@ fn may_hang(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<
     if targets.is_empty() && site.callee.is_unknown() {
         return Some(if asks_somebody(ctx, operand) { Confidence::Likely } else { Confidence::Possible });
     }
-    if targets.iter().any(|target| within(ctx.program, *target, 4, &mut Vec::new()).is_some()) {
+    if targets.iter().any(|target| within(ctx, *target, 4, &mut Vec::new()).is_some()) {
         return Some(Confidence::Likely);
     }
     let is_declared = |target: &FunctionRef| ctx.program.function(*target).stub != racewalk_ir::Stub::No;
@@ -521,13 +551,13 @@ struct Reached {
 fn reaches_unlimited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> Option<Reached> {
     let this = ctx.function_ref(function);
     let site = ctx.program.site(this, operand)?;
-    if is_serious(ctx.program, this, site) && weight(ctx, function, site)? == Confidence::Likely {
+    if is_serious(ctx, this, site) && weight(ctx, function, site)? == Confidence::Likely {
         let callee = ctx.program.callee_text(ctx.file, operand);
         return Some(Reached { chain: Vec::new(), callee, place: ctx.place(operand) });
     }
     let edges = ctx.program.edges_at(this, operand).iter();
     for edge in edges.filter(|edge| edge.how == How::Calls && !edge.is_override) {
-        if let Some((at, chain)) = within(ctx.program, edge.target, 3, &mut Vec::new()) {
+        if let Some((at, chain)) = within(ctx, edge.target, 3, &mut Vec::new()) {
             let (last, call) = at;
             let callee = ctx.program.callee_text(last.file, call);
             let place = Place { file: last.file, span: ctx.program.module(last.file).span(call) };
@@ -538,21 +568,18 @@ fn reaches_unlimited(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -
 }
 
 /// Without a limit, and a question that wants an answer.
-fn is_serious(program: &Program, function: FunctionRef, site: &Site) -> bool {
-    let module = program.module(function.file);
-    let peer_limits = || {
-        class_of(site.callee)
-            .is_some_and(|class| program.models().inherited(class, |class| class.peer_limits.then_some(())).is_some())
-    };
+fn is_serious(ctx: &Context<'_>, function: FunctionRef, site: &Site) -> bool {
+    let module = ctx.program.module(function.file);
     matches!(module.role(site.call), Role::Awaited | Role::EnteredAsync)
-        && is_unlimited(program, function, site)
-        && !peer_limits()
+        && is_unlimited(ctx.program, function, site)
+        && !is_limited_elsewhere(ctx, site)
 }
 
 /// An operation without a limit that a function gets to, with the way there.
 type Way = ((FunctionRef, ExprId), Vec<(FunctionRef, ExprId)>);
 
-fn within(program: &Program, function: FunctionRef, depth: u32, seen: &mut Vec<FunctionRef>) -> Option<Way> {
+fn within(ctx: &Context<'_>, function: FunctionRef, depth: u32, seen: &mut Vec<FunctionRef>) -> Option<Way> {
+    let program = ctx.program;
     if seen.contains(&function) || !program.function(function).is_async {
         return None;
     }
@@ -564,9 +591,10 @@ fn within(program: &Program, function: FunctionRef, depth: u32, seen: &mut Vec<F
         let idle = ["drain", "send", "write", "wait", "listen", "accept", "recv", "receive", "read", "stream", "watch"];
         !idle.iter().any(|word| method.as_str().starts_with(word))
     };
-    let own = program.sites(function).iter().find(|site| {
-        is_serious(program, function, site) && asks(site.call) && !is_limited(program, function, site.call)
-    });
+    let own = program
+        .sites(function)
+        .iter()
+        .find(|site| is_serious(ctx, function, site) && asks(site.call) && !is_limited(program, function, site.call));
     if let Some(site) = own {
         return Some(((function, site.call), vec![(function, site.call)]));
     }
@@ -575,7 +603,7 @@ fn within(program: &Program, function: FunctionRef, depth: u32, seen: &mut Vec<F
         if module.role(edge.site) != Role::Awaited {
             return None;
         }
-        let (at, mut chain) = within(program, edge.target, depth, seen)?;
+        let (at, mut chain) = within(ctx, edge.target, depth, seen)?;
         chain.insert(0, (function, edge.site));
         Some((at, chain))
     })

@@ -80,7 +80,8 @@
 //! - Coroutines that wait for nothing.
 //! - `possible`, shown with `--strict`: where the input comes from is not known, or the caller gives it to a function whose name
 //!   does not speak of all or every one; the few things that a request carries; what is picked by a condition, or asked for
-//!   with a limit; tests and examples.
+//!   with a limit; in JavaScript, whose agents, pools and browsers queue, what comes from
+//!   outside; tests and examples.
 //!
 //! ## Symptoms
 //! - `OSError: [Errno 24] Too many open files`
@@ -299,6 +300,8 @@ fn judge(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> Option<Fi
     }
     let confidence = match size {
         _ if is_side_module(ctx.module.name.as_str()) || !is_costly(ctx, function, fan_out) => Confidence::Possible,
+        // Agents, pools and browsers queue what is asked of them.
+        Size::Outside if ctx.module.language.starts_at_call => Confidence::Possible,
         Size::Outside => Confidence::Likely,
         Size::Answered if !is_of_few(ctx, fan_out.source) && !takes_parts(ctx, fan_out) => Confidence::Likely,
         Size::Given if speaks_of_all(ctx, function) && !is_of_few(ctx, fan_out.source) => Confidence::Likely,

@@ -75,8 +75,8 @@
 //! - A program's `main`: the loop's end cancels what is left.
 //! - Tidying up.
 //! - `possible`, shown with `--strict`: it is not known that anything is changed; the same operation for every element of
-//!   something, each of which is mostly right on its own; work inside the block of a connection, which ends with it; tests
-//!   and examples.
+//!   something, each of which is mostly right on its own; work inside the block of a connection, which ends with it;
+//!   operations that all deal with errors somewhere; tests and examples.
 //!
 //! ## Symptoms
 //! - `Task exception was never retrieved`
@@ -94,7 +94,7 @@
 use crate::cancelling::cleanups::{is_cleanup, is_cleanup_name};
 use crate::cancelling::gathered::{coroutines, is_read_elsewhere};
 use crate::context::Context;
-use crate::errors::are_contained;
+use crate::errors::{are_contained, handles_errors};
 use crate::finding::{Finding, Place};
 use crate::looping::is_side_module;
 use crate::paths::scopes;
@@ -164,7 +164,8 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Option<Finding
     };
     let is_written_out = ctx.evaluator.args(site.call).iter().all(|arg| arg.kind == racewalk_ir::ArgKind::Positional);
     let belong_together = (is_written_out || work.iter().any(|other| !is_same_work(ctx, work[0], *other)))
-        && !is_within_connection(ctx, function, site.call);
+        && !is_within_connection(ctx, function, site.call)
+        && work.iter().any(|call| is_unprepared(ctx, function, *call));
     let finding = finding(ctx, function, site, call, effect, belong_together);
     let is_for_effect = effect.is_some() && is_done_for_effect(ctx, function, site.call, &work);
     Some(if is_for_effect { finding.confidence(Confidence::Likely) } else { finding })
@@ -215,6 +216,12 @@ fn settles(ctx: &Context<'_>, call: ExprId) -> bool {
 fn can_fail(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
     let targets = targets(ctx, function, call);
     targets.is_empty() || targets.iter().any(|target| !are_contained(ctx.program, *target))
+}
+
+/// Nothing in the operation deals with errors.
+fn is_unprepared(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> bool {
+    let targets = targets(ctx, function, call);
+    targets.is_empty() || targets.iter().any(|target| !handles_errors(ctx.program, *target))
 }
 
 fn targets(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> Vec<FunctionRef> {

@@ -135,7 +135,13 @@ fn waits_for_some(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Optio
         return None;
     }
     let message = format!("the wait ends {why}, and nobody cancels or awaits the tasks that are still running");
-    Some(finding(ctx, function, site, message))
+    let finding = finding(ctx, function, site, message);
+    Some(if is_one(ctx, tasks) { finding.at_most(Confidence::Possible) } else { finding })
+}
+
+/// One task alone is waited for, so that it is the time that ends the wait: what it does may well go on.
+fn is_one(ctx: &Context<'_>, tasks: ExprId) -> bool {
+    matches!(ctx.module.expr(tasks), Expr::List(list) | Expr::Set(list) | Expr::Tuple(list) if list.len == 1)
 }
 
 /// What ends the wait before all tasks have ended.
@@ -240,13 +246,31 @@ fn task_bindings(ctx: &Context<'_>, tasks: ExprId) -> Vec<racewalk_ir::BindingId
                 }
                 _ => None,
             });
-            inner.flatten().chain(own.iter().copied()).collect()
+            let added = own.iter().flat_map(|binding| added_to(ctx, *binding));
+            inner.flatten().chain(added).chain(own.iter().copied()).collect()
         }
         Expr::List(list) | Expr::Set(list) | Expr::Tuple(list) => {
             ctx.module.list(list).iter().flat_map(|task| task_bindings(ctx, *task)).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// What is put into the list by `append` or `extend`.
+fn added_to(ctx: &Context<'_>, list: racewalk_ir::BindingId) -> Vec<racewalk_ir::BindingId> {
+    let added = ctx.reads_of(list).iter().filter_map(|(_, read)| {
+        let member = ctx.module.parent(*read).filter(|_| ctx.module.role(*read) == Role::Receiver)?;
+        let Expr::Attr(_, method) = ctx.module.expr(member) else { return None };
+        let call = ctx.module.parent(member).filter(|_| matches!(method.as_str(), "append" | "add" | "extend"))?;
+        let Expr::Call(_, args) = ctx.module.expr(call) else { return None };
+        ctx.module.args(args).first().map(|arg| arg.value)
+    });
+    added
+        .flat_map(|task| match ctx.module.expr(task) {
+            Expr::Name(_, defs) => ctx.module.defs(&defs).to_vec(),
+            _ => task_bindings(ctx, task),
+        })
+        .collect()
 }
 
 /// The use may end the task, or wait for it: `task in done` and `task.result()` do not.

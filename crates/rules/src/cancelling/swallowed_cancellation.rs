@@ -84,7 +84,7 @@
 //! - Nothing comes after but cleanup: the end of a task, of a program's `main`, or of what a task group runs.
 //! - `possible`, shown with `--strict`: the function ends after the handler and nobody is known to go on; it waits for a
 //!   task that somebody else may have cancelled; some path of the handler raises; a handler for everything that lists what
-//!   it takes, around somebody else's code; tests.
+//!   it takes, around somebody else's code; one that returns an outcome which tells of the cancellation; tests.
 //!
 //! ## Symptoms
 //! - `asyncio.run` does not return; a task group's block does not end.
@@ -280,6 +280,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, paths: &Paths, trap: &Trap) ->
         || tells_its_loop(ctx, function, trap)
         || is_remembered(ctx, function, trap)
         || is_listed_on_purpose(ctx, function, trap)
+        || is_told_as_outcome(ctx, function, trap)
         || is_test_module(ctx.module.name.as_str());
     let confidence = match goes_on {
         _ if is_weak => Confidence::Possible,
@@ -294,6 +295,16 @@ fn judge(ctx: &Context<'_>, function: FunctionId, paths: &Paths, trap: &Trap) ->
 fn is_listed_on_purpose(ctx: &Context<'_>, function: FunctionId, trap: &Trap) -> bool {
     let Event::Handler(Some(caught)) = ctx.module.function(function).events[trap.dealing.0] else { return false };
     trap.how == Taken::Broad && matches!(ctx.module.expr(caught), Expr::Tuple(_))
+}
+
+/// A handler that names the cancellation makes an outcome of it and returns that: whoever waits is told so.
+fn is_told_as_outcome(ctx: &Context<'_>, function: FunctionId, trap: &Trap) -> bool {
+    let events = &ctx.module.function(function).events[trap.dealing.0..trap.dealing.1];
+    trap.how == Taken::Named
+        && events.iter().any(|event| match *event {
+            Event::Return(Some(value)) => matches!(ctx.module.expr(value), Expr::Call(..) | Expr::Map(_)),
+            _ => false,
+        })
 }
 
 /// Somebody waits for the function itself, not only for a task that runs it.
@@ -440,7 +451,10 @@ fn is_handle(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> bool {
         Expr::Call(callee, _) => {
             let this = ctx.function_ref(function);
             let Some(site) = ctx.program.site(this, operand) else { return false };
-            if put_into(ctx.program, this, site).is_some() || is_handed_in(ctx, callee) {
+            if put_into(ctx.program, this, site).is_some()
+                || only_puts(ctx.program, this, operand)
+                || is_handed_in(ctx, callee)
+            {
                 return true;
             }
             let joins = ctx.program.model_at(site).is_some_and(|model| model.joins.is_some());
@@ -449,6 +463,34 @@ fn is_handle(ctx: &Context<'_>, function: FunctionId, operand: ExprId) -> bool {
         Expr::Name(..) | Expr::Attr(..) | Expr::Subscript(..) => true,
         _ => false,
     }
+}
+
+/// All that the helper waits for is that it puts something into queues.
+fn only_puts(program: &Program, function: FunctionRef, call: ExprId) -> bool {
+    let mut helpers = program.edges_at(function, call).iter().filter(|edge| edge.how == How::Calls).peekable();
+    let puts = |helper: FunctionRef| {
+        let waits = program.function(helper).events.iter().filter_map(|event| match *event {
+            Event::Suspend(kind, operand) => Some((kind, operand)),
+            _ => None,
+        });
+        let mut waits = waits.peekable();
+        waits.peek().is_some()
+            && waits.all(|(kind, operand)| kind == SuspendKind::Await && is_put(program, helper, operand))
+    };
+    helpers.peek().is_some() && helpers.all(|edge| puts(edge.target))
+}
+
+/// `queue.put(…)`, also where only the name says that it is a queue.
+fn is_put(program: &Program, function: FunctionRef, operand: ExprId) -> bool {
+    let module = program.module(function.file);
+    let Some(site) = program.site(function, operand) else { return false };
+    let is_named = || {
+        let Expr::Call(callee, _) = module.expr(operand) else { return false };
+        let Expr::Attr(object, method) = module.expr(callee) else { return false };
+        let (Expr::Attr(_, name) | Expr::Name(name, _)) = module.expr(object) else { return false };
+        site.callee.is_unknown() && method.as_str() == "put" && name.as_str().ends_with("queue")
+    };
+    put_into(program, function, site).is_some() || is_named()
 }
 
 /// The handler notes in a local that it was cancelled, and the code asks that later.

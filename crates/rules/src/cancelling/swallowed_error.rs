@@ -87,7 +87,7 @@ use crate::cancelling::gathered::{coroutines, is_read_elsewhere};
 use crate::context::Context;
 use crate::errors::{are_contained, handles_errors, returns_exceptions};
 use crate::finding::Finding;
-use crate::looping::is_side_module;
+use crate::looping::{is_command_module, is_side_module};
 use crate::paths::{Guarded, catches};
 use crate::rule::{Question, Rule};
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, Role, SuspendKind};
@@ -143,7 +143,8 @@ fn dropped_outcome(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Opti
         return None;
     }
     let message = format!("{what}, and nobody looks at the results: errors are lost");
-    let is_side = is_side_module(ctx.module.name.as_str());
+    let module = ctx.module.name.as_str();
+    let is_side = is_side_module(module) || is_command_module(module);
     let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_side { Confidence::Possible } else { Confidence::Likely })
         .help(if ctx.module.language.starts_at_call {

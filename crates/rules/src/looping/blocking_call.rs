@@ -117,8 +117,9 @@
 //! - Archives and tables over a file in memory, datagram sockets, processes that have been killed, what stands after
 //!   `sys.exit()` or `os._exit()`.
 //! - `possible`, shown with `--strict`: work on one local file, except where bytes that somebody brings are stored in one go
-//!   below a handler, or a handler reads a whole file of bytes; opening sqlite, and questions to a connection that was
-//!   opened elsewhere; waits for threads, futures and pools that were started elsewhere, or before another wait; looking
+//!   below a handler, or a handler reads a whole file of bytes; sqlite, whose files lie here; what is mostly over within
+//!   milliseconds, like removing a folder, converting a picture or adding to an archive; questions to a database
+//!   in helpers to which no request is known to get; waits for threads, futures and pools that were started elsewhere, or before another wait; looking
 //!   up a name where no request gets to; work on a directory that the function itself has made; `input()` where
 //!   nothing is served; what a variable of the environment or a parameter's default leaves off; filling a field once;
 //!   handlers of last resort; modules of a command line; a loop that a plain function starts for one job. Loops that
@@ -147,7 +148,9 @@
 use crate::context::Context;
 use crate::finding::{Finding, Place};
 use crate::looping::runs_on_loop;
-use crate::looping::weight::{confidence, holds_up_nobody, is_at_beginning, is_mild_through_helpers, is_small};
+use crate::looping::weight::{
+    confidence, holds_up_nobody, is_at_beginning, is_mild_through_helpers, is_mostly_short, is_small,
+};
 use crate::rule::{Question, Rule};
 use crate::scopes;
 use racewalk_ir::{Event, Expr, ExprId, FunctionId, FunctionKind, Role, ScopeKind, SuspendKind};
@@ -236,6 +239,7 @@ fn weighed<'p>(ctx: &Context<'p>, function: FunctionId, sink: &'p Sink) -> Optio
     let SinkKind::Blocks(blocks) = sink.kind else { return None };
     let way = ctx.program.own_way(&ctx.guards, sink.function, sink.site);
     let is_mild = sink.is_bounded
+        || is_mostly_short(ctx, function, sink, blocks)
         || way == Way::Open
         || is_at_beginning(ctx, function, sink.site)
         || is_small(ctx, function, blocks, sink);
@@ -307,6 +311,7 @@ fn through_helpers(ctx: &Context<'_>, function: FunctionId, found: &mut Vec<Find
             let is_mild = route.way == Way::Open
                 || route.legs.len() > usize::from(FARTHEST) + 1
                 || sink.is_bounded
+                || is_mostly_short(ctx, function, sink, blocks)
                 || is_at_beginning(ctx, function, edge.site)
                 || is_mild_through_helpers(ctx, function, edge.site, sink, blocks);
             let mut sure = if is_mild { Confidence::Possible } else { confidence(ctx, function, blocks, false) };

@@ -82,9 +82,22 @@ pub(crate) fn is_test_module(name: &str) -> bool {
     last.starts_with("test_")
         || last.ends_with("_test")
         || last == "conftest"
-        || name
-            .split('.')
-            .any(|segment| matches!(segment, "tests" | "test" | "testing" | "_tests" | "_test" | "_testing"))
+        || name.split('.').any(|segment| {
+            matches!(
+                segment,
+                "tests"
+                    | "test"
+                    | "testing"
+                    | "_tests"
+                    | "_test"
+                    | "_testing"
+                    | "spec"
+                    | "specs"
+                    | "__tests__"
+                    | "e2e"
+                    | "cypress"
+            )
+        })
 }
 
 /// A module of a command-line interface, by the names that such modules have: what its functions wait for, the person who

@@ -72,6 +72,7 @@
 //! - A fix for `This event loop is already running` that adds one line.
 //!
 //! ## Where it is silent
+//! - `possible`, shown with `--strict`: in a function that somebody calls for it.
 //! - Notebooks, where it is a hint: their cells may `await` at top level, so that it is not needed there either.
 //! - An import of the module that patches nothing; other functions named `apply`.
 //!
@@ -95,7 +96,7 @@
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::rule::{Question, Rule};
-use racewalk_ir::{FunctionId, Role};
+use racewalk_ir::{FunctionId, FunctionKind, Role};
 use racewalk_report::{Confidence, Severity};
 
 /// The rule.
@@ -123,10 +124,12 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
                     "`{callee}()` makes the event loop re-entrant for the whole process: a coroutine may then run in the \
                      middle of another's step, where no `await` stands"
                 );
-                // The only task of a command may do so; another program that imports the module would not want it.
-                let is_command = crate::looping::is_command_module(ctx.module.name.as_str());
+                // The only task of a command may do so; another program that imports the module would not want it. Who calls a
+                // function for it mostly knows.
+                let is_asked_for = crate::looping::is_command_module(ctx.module.name.as_str())
+                    || ctx.module.function(function).kind != FunctionKind::Module;
                 let finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
-                    .confidence(if is_command || asks_for_notebook(ctx, function) {
+                    .confidence(if is_asked_for || asks_for_notebook(ctx, function) {
                         Confidence::Possible
                     } else {
                         Confidence::Certain

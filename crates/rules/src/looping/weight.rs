@@ -145,7 +145,8 @@ fn has_waited_before(ctx: &Context<'_>, function: FunctionId, call: ExprId) -> b
 }
 
 /// What a helper does with files is mostly small, unless it is done again and again; and a helper that waits for a thread
-/// mostly waits for one that has finished, unless the wait is for work on a loop, which may be this one.
+/// mostly waits for one that has finished, unless the wait is for work on a loop, which may be this one. Where no request gets
+/// to, a database is as often as not a file of this machine, and nobody else is on the loop.
 pub(super) fn is_mild_through_helpers(
     ctx: &Context<'_>,
     function: FunctionId,
@@ -155,6 +156,7 @@ pub(super) fn is_mild_through_helpers(
 ) -> bool {
     match blocks {
         Blocks::Disk => !is_in_loop(ctx, function, site),
+        Blocks::Database => !serves_requests(ctx, function) && !connects(sink),
         Blocks::Input => !serves_requests(ctx, function),
         Blocks::Network => looks_up_name(sink) && !serves_requests(ctx, function) || opens_data(ctx, function, sink),
         Blocks::Sleep => is_short(ctx, sink) && !is_in_loop(ctx, function, site),
@@ -164,6 +166,17 @@ pub(super) fn is_mild_through_helpers(
         }),
         _ => false,
     }
+}
+
+/// It is mostly over within milliseconds; what a request asks for on the disk may be large.
+pub(super) fn is_mostly_short(ctx: &Context<'_>, function: FunctionId, sink: &Sink, blocks: Blocks) -> bool {
+    ctx.program.model_of(sink.callee).is_some_and(|model| model.mostly_short)
+        && (blocks != Blocks::Disk || !serves_requests(ctx, function))
+}
+
+/// A connection is opened, which waits for another machine.
+fn connects(sink: &Sink) -> bool {
+    matches!(sink.callee, Type::External(path) if path.last_segment().contains("connect"))
 }
 
 /// A name is looked up: mostly once, when something begins, and of an address or of this machine.

@@ -1215,6 +1215,10 @@ impl<'p> Walk<'_, 'p> {
         self.state = state;
         written.into_iter().for_each(|cell| self.forget_tests(cell));
         for fact in looked_up {
+            // Looked up anew: what an earlier test said does not matter any more.
+            if !self.is_outdated(&fact) {
+                self.forget_tests(fact.cell);
+            }
             self.learn(Fact { role: Use::Tested(Sense::Absent), ..fact });
         }
     }

@@ -22,7 +22,7 @@ pub(crate) mod stampede;
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
 use crate::looping::is_test_module;
-use crate::outside::takes_time;
+use crate::outside::{leaves_machine, takes_time};
 use crate::race::cells::{Cell, Cells, Owner, Root};
 use crate::race::held::Take;
 use crate::race::locks::{Guard, guard};
@@ -105,16 +105,18 @@ fn waits_for_lock(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict) 
     })
 }
 
-/// Tasks that are started together mostly test what each has worked out for itself; and a function that acts under a lock mostly
-/// tests again there.
+/// Tasks that are started together mostly test what each has worked out for itself, and their owner mostly starts one at a time
+/// where it starts them far from here; and a function that acts under a lock mostly tests again there.
 fn is_mild_test(ctx: &Context<'_>, conflict: &Conflict, overlap: Overlap) -> bool {
     let is_test_of_read = ctx.module.span(conflict.test).contains(ctx.module.span(conflict.read));
+    let is_far =
+        matches!(overlap.evidence, Evidence::Spawned(by, _) if by.file != ctx.file || overlap.distance > FROM_START);
     let is_spawned = matches!(overlap.evidence, Evidence::Spawned(..));
-    is_spawned && !is_test_of_read || conflict.within.is_some_and(|(inside, _)| uses_lock(ctx, inside))
+    is_spawned && !is_test_of_read || is_far || conflict.within.is_some_and(|(inside, _)| uses_lock(ctx, inside))
 }
 
-/// Doing the work twice costs something: it opens or makes what somebody must close, or it leads outside the program for each
-/// key, or for each of several tasks that are started at once. A read that fills one field once harms nobody.
+/// Doing the work twice costs something: it opens or makes what somebody must close, or it asks another machine for each
+/// key, or for each of several tasks that are started at once. A question to one's own database is mostly cheaper than its answer. A read that fills one field once harms nobody.
 fn is_dear(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, overlap: Overlap) -> bool {
     const MAKING: u32 = 3;
     const ASKING: u32 = 2;
@@ -125,7 +127,7 @@ fn is_dear(ctx: &Context<'_>, function: FunctionId, conflict: &Conflict, overlap
         || waits_between(ctx, function, conflict).into_iter().any(|wait| {
             let takes = |farthest| takes_time(ctx.program, this, wait, farthest);
             makes_by_name(ctx, wait) && takes(MAKING)
-                || is_repeated && (takes(ASKING) || is_handed_in(ctx, function, wait))
+                || is_repeated && (leaves_machine(ctx.program, this, wait, ASKING) || is_handed_in(ctx, function, wait))
         })
 }
 
