@@ -237,6 +237,15 @@ pub struct Call {
     /// it never does.
     #[serde(default)]
     pub carrier_timeout: Option<f64>,
+    /// It gives what is stored outside the process under this argument, a path or a key; `self`: under what its receiver was opened by.
+    #[serde(default)]
+    pub loads: Option<Position>,
+    /// It stores something there: under which argument, and which one it stores.
+    #[serde(default)]
+    pub saves: Option<(Position, Position)>,
+    /// It opens what is stored under this argument.
+    #[serde(default)]
+    pub opens_stored: Option<Position>,
     /// Changes state outside the process.
     #[serde(default)]
     pub writes: bool,

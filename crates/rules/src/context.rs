@@ -18,6 +18,7 @@ use crate::rule::Rule;
 use crate::runs::Runs;
 use crate::sharing::data_race::LoopUses;
 use crate::sharing::writes_under_lock;
+use crate::stored::Stored;
 use crate::threads::Threads;
 use core::time::Duration;
 use racewalk_ir::{
@@ -81,6 +82,8 @@ pub(crate) struct Shared {
     pub limited_clients: FxHashSet<&'static str>,
     /// The top folders with code that hears of all rejections.
     pub hears_rejections: FxHashSet<&'static str>,
+    /// What functions load from and save to places outside the process.
+    pub stored: Stored,
     /// What annotations claim.
     pub claims: Claims,
     /// What all this costs, when somebody wants to know.
@@ -108,6 +111,7 @@ impl Shared {
             mentioned: OnceLock::new(),
             limited_clients: no_timeout::limited_clients(program),
             hears_rejections: floating_promise::hears_rejections(program),
+            stored: meter.part("what is stored outside", || Stored::new(program)),
             claims: Claims::new(program),
             meter,
         }

@@ -20,6 +20,7 @@ mod rule;
 mod runs;
 mod scopes;
 mod sharing;
+mod stored;
 mod threads;
 
 pub use context::Context;

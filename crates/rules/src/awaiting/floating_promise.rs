@@ -203,7 +203,7 @@ fn confidence(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Confidenc
         || is_script
         || is_side_module(module)
         || is_usually_let_go(ctx, site)
-        || ctx.shared.hears_rejections.contains(ctx.module.name.first_segment())
+        || ctx.shared.hears_rejections.contains(ctx.module.name.first_segment()) && !tells_by_handler(ctx, site)
         || !rejects_evidently(ctx.program, ctx.function_ref(function), site)
     {
         return Confidence::Possible;
@@ -216,6 +216,11 @@ fn confidence(ctx: &Context<'_>, function: FunctionId, site: &Site) -> Confidenc
         }
         _ => Confidence::Likely,
     }
+}
+
+/// A chain: somebody waits to be told by its handlers, and isn't when it rejects.
+fn tells_by_handler(ctx: &Context<'_>, site: &Site) -> bool {
+    matches!(site.callee, Type::ExternalMethod(class, ..) if ctx.module.language.awaitable_class == Some(class.as_str()))
 }
 
 /// The top folders in which some code listens to the rejections that nobody handles: `process.on("unhandledRejection", …)`.

@@ -139,9 +139,9 @@
 //! - A single owner: one task started once, one consumer loop. Phases with a join between them.
 //! - Code before the object is published: `__init__`, start-up, and tests that run one call at a time.
 //! - A write that is made only when the state is still what was read.
-//! - A row or entry outside the process that is updated in a transaction with a row lock, by an expression of the
-//!   store, or with a version. Without these the finding is `possible`, unless read and write plainly name the same
-//!   key.
+//! - A file or entry outside the process that is changed in a transaction, by an operation of the store, or under a lock
+//!   by its name. Without these the finding is `possible`, unless loading and saving plainly name the same path or key, and
+//!   requests get there or several functions change it.
 //!
 //! ## Symptoms
 //! None at run time: no exception, no warning, no log line. What shows is an invariant: a sum that differs from the sum
@@ -159,7 +159,7 @@
 //! `share/check-then-act`, `share/stale-write`, `share/stampede`, `share/inconsistent-lock`, `share/shared-session`,
 //! `share/data-race`.
 
-use super::{Told, Words, report};
+use super::{Told, Words, report, written_back};
 use crate::context::Context;
 use crate::finding::Finding;
 use crate::race::walk::{Kind, What};
@@ -182,6 +182,7 @@ const WORDS: Words = Words { message, help, first: "reads", at_read: false };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
     report(ctx, &RULE, Kind::LostUpdate, &WORDS, found);
+    written_back::check(ctx, &RULE, found);
 }
 
 fn message(told: &Told) -> String {

@@ -18,6 +18,7 @@ pub(crate) mod shared_session;
 pub(crate) mod sleep_as_sync;
 pub(crate) mod stale_write;
 pub(crate) mod stampede;
+mod written_back;
 
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};
