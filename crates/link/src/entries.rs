@@ -41,7 +41,39 @@ fn in_file(program: &Program, file: FileId) -> Vec<(FunctionRef, EntryPoint)> {
         routed(program, &evaluator, function, &mut found);
         injected(program, &evaluator, function, &mut found);
     }
+    exported(program, &evaluator, &mut found);
     found
+}
+
+/// Functions that the file exports for a framework, by where it lies.
+fn exported(program: &Program, evaluator: &Evaluator<'_>, found: &mut Vec<(FunctionRef, EntryPoint)>) {
+    let name = evaluator.module.name.as_str();
+    for rule in program.models().exported() {
+        let Some(route) = route_of_file(name, rule) else { continue };
+        for export in &rule.names {
+            let Some(variable) = program.module_variable(evaluator.file, Name::new(export)) else { continue };
+            let mut held = program.module_variables(variable.owner.file);
+            let held = held.find(|(symbol, _)| *symbol == variable.symbol).map(|(_, value)| value);
+            if let Some(Type::Function(target)) = held {
+                let label = if export == "default" { route.clone() } else { format!("{export} {route}") };
+                found.push((target, EntryPoint { entry: rule.entry.clone(), label }));
+            }
+        }
+    }
+}
+
+/// The route of a file that the rule speaks of, by the module's name, which is made of its path.
+fn route_of_file(name: &str, rule: &racewalk_models::Exported) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let (file, folders) = parts.split_last()?;
+    let start = folders.windows(rule.beneath.len()).position(|window| window.iter().eq(rule.beneath.iter()))?;
+    let mut route: Vec<&str> = folders[start + 1..].to_vec();
+    match &rule.file {
+        Some(wanted) if wanted != file => return None,
+        Some(_) => {}
+        None => route.push(file),
+    }
+    Some(format!("/{}", route.join("/")))
 }
 
 fn decorated(program: &Program, evaluator: &Evaluator<'_>, function: FunctionRef) -> Option<EntryPoint> {

@@ -3,7 +3,9 @@
 pub mod schema;
 mod type_spec;
 
-pub use schema::{Blocks, Call, Class, ClassKind, Decorator, Ends, Entry, Joins, Position, Runs, Serves, Spawns};
+pub use schema::{
+    Blocks, Call, Class, ClassKind, Decorator, Ends, Entry, Exported, Joins, Position, Runs, Serves, Spawns,
+};
 pub use type_spec::TypeSpec;
 
 use racewalk_ir::Name;
@@ -35,6 +37,7 @@ pub struct Models {
     bases: FxHashMap<Name, Bases>,
     values: FxHashMap<Name, TypeSpec>,
     aliases: FxHashMap<&'static str, Name>,
+    exported: Vec<Exported>,
 }
 
 /// The bases of a class, and all of its ancestors once somebody has asked for them.
@@ -89,6 +92,7 @@ impl Models {
             let id = self.keep(call);
             self.functions.insert(Name::new(&path), id);
         }
+        self.exported.extend(library.exported);
         self.values.extend(library.value.into_iter().map(|(path, spec)| (Name::new(&path), spec)));
         self.aliases.extend(library.alias.iter().map(|(from, to)| (Name::new(from).as_str(), Name::new(to))));
         for (path, mut class) in library.class {
@@ -222,6 +226,11 @@ impl Models {
     /// The class, or one of its bases, has an asynchronous method.
     pub fn is_asynchronous(&self, class: Name) -> bool {
         self.first(class, |class| self.asynchronous.contains(&class).then_some(())).is_some()
+    }
+
+    /// What files export for frameworks to call.
+    pub fn exported(&self) -> &[Exported] {
+        &self.exported
     }
 
     /// What the class is to the analysis.

@@ -24,6 +24,24 @@ pub struct Library {
     /// Module-level values by absolute dotted path, with their types.
     #[serde(default)]
     pub value: BTreeMap<String, TypeSpec>,
+    /// What files export for the framework to call.
+    #[serde(default)]
+    pub exported: Vec<Exported>,
+}
+
+/// Functions that a framework finds by where their file lies and by the names under which it exports them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exported {
+    /// The file's name, without its ending; any, when it isn't given.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The folders that it lies beneath, each directly within the one before.
+    pub beneath: Vec<String>,
+    /// The names of the exports.
+    pub names: Vec<String>,
+    /// How the framework calls them.
+    pub entry: Entry,
 }
 
 /// A class.

@@ -301,7 +301,7 @@ fn judge(ctx: &Context<'_>, function: FunctionId, fan_out: &FanOut) -> Option<Fi
     let confidence = match size {
         _ if is_side_module(ctx.module.name.as_str()) || !is_costly(ctx, function, fan_out) => Confidence::Possible,
         // Agents, pools and browsers queue what is asked of them.
-        Size::Outside if ctx.module.language.starts_at_call => Confidence::Possible,
+        Size::Outside | Size::Answered if ctx.module.language.starts_at_call => Confidence::Possible,
         Size::Outside => Confidence::Likely,
         Size::Answered if !is_of_few(ctx, fan_out.source) && !takes_parts(ctx, fan_out) => Confidence::Likely,
         Size::Given if speaks_of_all(ctx, function) && !is_of_few(ctx, fan_out.source) => Confidence::Likely,
