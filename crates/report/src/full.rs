@@ -163,7 +163,7 @@ impl<'a> View<'a> {
 }
 
 /// Breaks lines between words; a line break in the text stays one.
-fn wrap(text: &str, width: usize) -> String {
+pub(crate) fn wrap(text: &str, width: usize) -> String {
     text.lines().map(|line| wrap_line(line, width)).collect::<Vec<_>>().join("\n")
 }
 

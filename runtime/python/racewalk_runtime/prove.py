@@ -47,9 +47,11 @@ COMPARED = ("state", "disagreement", "results", "duplicate-work", "exception")
 class Inconclusive(Exception):
     """The run didn't exercise the finding. `field` is the part of the plan that would help."""
 
-    def __init__(self, why: str, field: Optional[str] = None) -> None:
+    def __init__(self, why: str, field: Optional[str] = None, **more: Any) -> None:
         super().__init__(why)
         self.field = field
+        #: What programs may want to know besides.
+        self.more = more
 
 
 class Phase(NamedTuple):
@@ -242,9 +244,11 @@ class Prover:
             return
         what, frames = REFUSED[0]
         project = self.harness.project
-        place = next((frame for frame in reversed(frames) if project.has_file(frame.filename)), None)
-        where = " (%s:%s: %s)" % (project.relative(place.filename), place.lineno, place.line) if place else ""
-        raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs")
+        ours = [frame for frame in frames if project.has_file(frame.filename)]
+        where = " (%s:%s: %s)" % (project.relative(ours[-1].filename), ours[-1].lineno, ours[-1].line) if ours else ""
+        outside = [{"path": project.relative(frame.filename), "line": frame.lineno} for frame in ours]
+        raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs",
+                           outside=outside)
 
     # -- one after the other --------------------------------------------------------------------------------------
     def sequential(self, scenario: Scenario, cells: Sequence[Cell],
@@ -446,7 +450,7 @@ class Prover:
                 "missing_packages": self.harness.project.missing()}
 
     def _inconclusive(self, reason: Inconclusive) -> Dict[str, Any]:
-        return dict(self._common("inconclusive"), message=str(reason), hint=reason.field)
+        return dict(self._common("inconclusive"), message=str(reason), hint=reason.field, **reason.more)
 
     def _nothing_found(self) -> Dict[str, Any]:
         """The message names what was run to the end, and what wasn't."""

@@ -1,0 +1,482 @@
+//! From a finding to a verdict: what is called to bring the code to run, a copy of the tree, a child process with the runtime,
+//! and its answer. The only crate that runs code under analysis.
+
+mod aim;
+mod child;
+mod hints;
+mod plan;
+mod python;
+mod runtime;
+
+pub use hints::Hint;
+
+use aim::{Aim, PROVABLE, short};
+use plan::{Plan, Reported, Stub, Target};
+use racewalk_link::{FileId, FunctionRef, Program};
+use racewalk_project::{Disk, Project, Scratch, paths};
+use racewalk_report::SourceText;
+use racewalk_report::proof::{Answer, Verdict};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Seconds that a child may take beyond its budget: loading the project, replays, the timeline.
+const PATIENCE: f64 = 60.0;
+/// Seconds that a test, or the comparison with a changed version, may take besides.
+const PATIENCE_FOR_EXTRAS: f64 = 180.0;
+/// How often what a run lacked is looked for in the program.
+const MOST_REPAIRS: usize = 6;
+
+/// Whether running the code can show anything of a rule's findings.
+pub fn is_provable(rule: &str) -> bool {
+    PROVABLE.contains(&short(rule))
+}
+
+/// How to run the code, and what to make of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// An environment or interpreter, in place of the project's.
+    pub python: Option<PathBuf>,
+    /// Seconds for the search of one finding.
+    pub budget: f64,
+    /// What the user says, by the symbols it is said of; an empty one means all.
+    pub hints: Vec<(String, Hint)>,
+    /// Tests to write: variant and path.
+    pub tests: Vec<(String, PathBuf)>,
+    /// How many calls a stress test makes.
+    pub stress_calls: usize,
+    /// Traces to write: format and path.
+    pub traces: Vec<(String, PathBuf)>,
+    /// A patch, or a changed version of the project: is it a fix?
+    pub against: Option<PathBuf>,
+    /// How often a failing schedule is replayed on the stock loop.
+    pub replays: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            python: None,
+            budget: 2.0,
+            hints: Vec::new(),
+            tests: Vec::new(),
+            stress_calls: 1000,
+            traces: Vec::new(),
+            against: None,
+            replays: 3,
+        }
+    }
+}
+
+/// What is to be proved.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The rule of the finding; without one, whatever needs no knowledge of the code counts.
+    pub rule: Option<String>,
+    /// The function that the finding is in.
+    pub function: FunctionRef,
+    /// How it is called in its file.
+    pub symbol: String,
+    /// Lines that must run.
+    pub lines: Vec<u32>,
+    /// The state that the finding is about, as the source has it.
+    pub object: Option<String>,
+}
+
+/// What came of a question.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    /// What was called.
+    pub targets: Vec<String>,
+    /// What else was tried, and what came of it.
+    pub besides: Vec<String>,
+    /// The verdict.
+    pub answer: Answer,
+}
+
+/// How a file is found by an import, in the copy.
+struct Place {
+    /// The module, or the file's path, as a plan names it.
+    spec: String,
+    /// Relative to the root.
+    path: String,
+    /// Where its imports are looked for, relative to the root.
+    source_root: String,
+}
+
+/// A copy of a project with all that is needed to run parts of it.
+pub struct Session<'a> {
+    aim: Aim<'a>,
+    disk: &'a Disk,
+    root: &'a Path,
+    places: Vec<Option<Place>>,
+    settings: &'a Settings,
+    interpreter: PathBuf,
+    scratch: Scratch,
+    start: PathBuf,
+    tree: PathBuf,
+    changed: Option<PathBuf>,
+}
+
+impl<'a> Session<'a> {
+    /// Copies the project. `file_of` gives each module's place in the project's list of files, when it is a whole file.
+    ///
+    /// # Errors
+    /// Says why nothing can be run: no Python, no room, a patch that does not apply.
+    pub fn new(
+        disk: &'a Disk,
+        project: &'a Project,
+        program: &'a Program,
+        file_of: &dyn Fn(FileId) -> Option<usize>,
+        settings: &'a Settings,
+        working: &Path,
+    ) -> Result<Self, String> {
+        let root = project.root.as_path();
+        let interpreter = python::find(disk, settings.python.as_deref(), root, working)?;
+        let scratch = Scratch::new(disk)?;
+        let start = runtime::unpack(&scratch)?;
+        let tree = scratch.copy(project, "tree")?;
+        let changed = match &settings.against {
+            None => None,
+            Some(given) => Some(changed(disk, project, &scratch, &paths::absolute(given, working))?),
+        };
+        let place = |file: FileId| {
+            let file = &project.files[file_of(file)?];
+            place(&file.path, file.names.first().map(|name| name.text.as_str()), root).filter(|_| !file.is_installed())
+        };
+        let places = program.files().map(place).collect();
+        let aim = Aim { program };
+        Ok(Self { aim, disk, root, places, settings, interpreter, scratch, start, tree, changed })
+    }
+
+    /// The Python that runs the code.
+    pub fn interpreter(&self) -> &Path {
+        &self.interpreter
+    }
+
+    /// The smallest function around these bytes of a file.
+    pub fn function_around(&self, file: FileId, start: u32, end: u32) -> Option<FunctionRef> {
+        self.aim.function_around(file, start, end)
+    }
+
+    /// The function that a finding's symbol names.
+    pub fn function_named(&self, file: FileId, symbol: &str) -> Option<FunctionRef> {
+        self.aim.function_named(file, symbol)
+    }
+
+    /// Runs the code until something is known.
+    pub fn prove(&self, question: &Question) -> Proved {
+        let targets = match self.aim.targets(question.function, question.rule.as_deref()) {
+            Ok(targets) => targets,
+            Err(why) => {
+                let answer = Answer::inconclusive(why, "targets");
+                return Proved { targets: Vec::new(), besides: Vec::new(), answer };
+            }
+        };
+        let mut best: Option<Proved> = None;
+        for group in self.groups(question, &targets) {
+            let Some(found) = self.attempt(question, &group) else { continue };
+            let is_done = found.answer.verdict == Verdict::Proved;
+            best = Some(match best {
+                None => found,
+                Some(best) => better(best, found),
+            });
+            if is_done {
+                break;
+            }
+        }
+        best.unwrap_or_else(|| Proved {
+            targets: Vec::new(),
+            besides: Vec::new(),
+            answer: Answer::not_runnable("it stands in no file that can be imported"),
+        })
+    }
+
+    /// What is called together, the likeliest first: each target with itself, with others that use the state, and callers, for
+    /// when the function's own arguments cannot be made up.
+    fn groups(&self, question: &Question, targets: &[FunctionRef]) -> Vec<Vec<FunctionRef>> {
+        let mut groups: Vec<Vec<FunctionRef>> = targets.iter().map(|target| vec![*target]).collect();
+        let has_state = question.object.is_some() || question.rule.is_none();
+        if let Some(first) = targets.first().filter(|_| has_state) {
+            let companions = self.aim.companions(*first, question.object.as_deref());
+            groups.extend(companions.into_iter().map(|other| vec![*first, other]));
+        }
+        if let [only] = targets {
+            groups.extend(self.aim.entries(*only).into_iter().map(|caller| vec![caller]));
+        }
+        groups
+    }
+
+    fn attempt(&self, question: &Question, targets: &[FunctionRef]) -> Option<Proved> {
+        let mut plan = self.plan(question, targets)?;
+        let mut answer = self.run(&plan);
+        let mut tried = Vec::new();
+        for _ in 0..MOST_REPAIRS {
+            let Some(repaired) = self.repaired(&plan, targets, &answer, &mut tried) else { break };
+            plan = repaired;
+            let next = self.run(&plan);
+            // What made it worse is taken back by what is tried next.
+            answer = if rank(&next) >= rank(&answer) { next } else { answer };
+        }
+        let targets = plan.targets.iter().map(|target| target.call.clone()).collect();
+        Some(Proved { targets, besides: Vec::new(), answer })
+    }
+
+    fn plan(&self, question: &Question, targets: &[FunctionRef]) -> Option<Plan> {
+        let call = |target: &FunctionRef| Some(Target { call: self.name(*target)?, ..Target::default() });
+        let place = self.place(question.function.file)?;
+        let mut path: Vec<String> = vec![place.source_root.clone()];
+        for other in self.places.iter().flatten() {
+            if !path.contains(&other.source_root) {
+                path.push(other.source_root.clone());
+            }
+        }
+        let rule = question.rule.as_deref().map(|rule| short(rule).to_owned());
+        let mut plan = Plan {
+            root: self.tree.to_string_lossy().into_owned(),
+            path,
+            finding: Reported {
+                rule,
+                path: place.path.clone(),
+                lines: question.lines.clone(),
+                cells: question.object.iter().filter(|object| is_cell(object)).cloned().collect(),
+            },
+            targets: targets.iter().map(call).collect::<Option<_>>()?,
+            budget: self.settings.budget,
+            ..Plan::default()
+        };
+        for (symbol, hint) in &self.settings.hints {
+            if symbol.is_empty() || *symbol == question.symbol {
+                // A hint was looked at when it was read.
+                let _ = hint.apply(&mut plan);
+            }
+        }
+        Some(plan)
+    }
+
+    fn name(&self, function: FunctionRef) -> Option<String> {
+        Some(format!("{}:{}", self.place(function.file)?.spec, self.aim.program.qualified(function)))
+    }
+
+    fn place(&self, file: FileId) -> Option<&Place> {
+        self.places.get(file.index())?.as_ref()
+    }
+
+    /// The plan with what the run lacked, as far as the program says it, and it was not tried yet.
+    fn repaired(&self, plan: &Plan, targets: &[FunctionRef], answer: &Answer, tried: &mut Vec<String>) -> Option<Plan> {
+        if matches!(answer.verdict, Verdict::Proved | Verdict::NoViolation) {
+            return None;
+        }
+        let mut new = |what: String| {
+            let is_new = !tried.contains(&what);
+            tried.push(what);
+            is_new
+        };
+        let mut next = plan.clone();
+        if answer.hint.as_deref() == Some("stubs") {
+            let stub = self.stub_for(targets, answer)?;
+            if !new(format!("stub {stub}")) {
+                return None;
+            }
+            next.stubs.push(Stub { call: stub, result: None });
+            return Some(next);
+        }
+        for (target, written) in targets.iter().zip(&mut next.targets) {
+            let spec = |file| self.place(file).map(|place| place.spec.clone());
+            let made = self.aim.receivers(*target, &spec);
+            if let Some(made) = made.into_iter().find(|made| new(format!("receiver {made}"))) {
+                written.receiver = Some(made);
+                return Some(next);
+            }
+            if let Some(args) = self.aim.arguments(*target).filter(|args| new(format!("args {args:?}"))) {
+                written.args = args.into_iter().chain(std::mem::take(&mut written.args)).collect();
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// What stands in for code that reaches outside: the function of the project around the line that does.
+    fn stub_for(&self, targets: &[FunctionRef], answer: &Answer) -> Option<String> {
+        let outside = answer.more.get("outside")?.as_array()?;
+        // The innermost comes last.
+        outside.iter().rev().find_map(|frame| {
+            let path = frame.get("path")?.as_str()?;
+            let line = u32::try_from(frame.get("line")?.as_u64()?).ok()?;
+            let at = self.places.iter().position(|place| place.as_ref().is_some_and(|place| place.path == path))?;
+            let file = FileId(u32::try_from(at).ok()?);
+            let text = SourceText::new(self.disk.read_text(&self.root.join(path)).ok()?);
+            let (start, end) = text.bytes_of(line)?;
+            let function = self.aim.function_around(file, start, end)?;
+            let name = self.name(function).filter(|name| !name.contains("<locals>"));
+            name.filter(|_| !targets.contains(&function))
+        })
+    }
+
+    fn run(&self, plan: &Plan) -> Answer {
+        self.answer(plan).unwrap_or_else(Answer::not_runnable)
+    }
+
+    fn answer(&self, plan: &Plan) -> Result<Answer, String> {
+        let text = serde_json::to_string_pretty(plan).map_err(|error| error.to_string())?;
+        let written = self.scratch.write("plan.json", &text)?;
+        let shown = |path: &Path| path.to_string_lossy().into_owned();
+        let mut arguments = vec![shown(&self.start), shown(&written), "--confine".to_owned()];
+        arguments.push(format!("--replays={}", self.settings.replays));
+        arguments.push(format!("--calls={}", self.settings.stress_calls));
+        for (variant, path) in &self.settings.tests {
+            arguments.push(format!("--write-test={variant}={}", shown(&self.in_tree(path)?)));
+        }
+        for (number, (format, _)) in self.settings.traces.iter().enumerate() {
+            arguments.push(format!("--trace={format}={}", shown(&self.trace(number))));
+        }
+        arguments.extend(self.changed.iter().map(|changed| format!("--against={}", shown(changed))));
+        let has_extras = self.changed.is_some() || !self.settings.tests.is_empty();
+        let patience = PATIENCE + if has_extras { PATIENCE_FOR_EXTRAS } else { 0.0 };
+        let limit = Duration::from_secs_f64(plan.budget + patience);
+        let said = child::run(&self.interpreter, &arguments, &self.tree, limit)?;
+        if said.ran_out {
+            return Ok(Answer::inconclusive(format!("it did not end within {} seconds", limit.as_secs()), "budget"));
+        }
+        let mut answer: Answer = serde_json::from_slice(&said.output).map_err(|error| no_answer(&error, &said))?;
+        self.hand_over(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Where a file of the project's lies in the copy.
+    fn in_tree(&self, path: &Path) -> Result<PathBuf, String> {
+        let inside = path.strip_prefix(self.root).map_err(|_| {
+            format!(
+                "{}: a test finds the project's modules from its own place: name one in the project",
+                path.display()
+            )
+        })?;
+        Ok(self.tree.join(inside))
+    }
+
+    fn trace(&self, number: usize) -> PathBuf {
+        self.scratch.path(&format!("trace-{number}"))
+    }
+
+    /// Brings what was written in the copy to where it was asked for.
+    fn hand_over(&self, answer: &mut Answer) -> Result<(), String> {
+        for (test, (_, path)) in answer.tests.iter_mut().zip(&self.settings.tests) {
+            if let Some(written) = test.path.take() {
+                self.hand(Path::new(&written), path)?;
+                test.path = Some(path.to_string_lossy().into_owned());
+            }
+        }
+        if answer.verdict == Verdict::Proved {
+            for (number, (_, path)) in self.settings.traces.iter().enumerate() {
+                self.hand(&self.trace(number), path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand(&self, from: &Path, to: &Path) -> Result<(), String> {
+        let text = self.disk.read_text(from)?;
+        self.disk.write_with_directories(to, &text).map_err(|reason| format!("{}: {reason}", to.display()))
+    }
+}
+
+/// A patch is applied to a second copy; a directory is copied.
+fn changed(disk: &Disk, project: &Project, scratch: &Scratch, given: &Path) -> Result<PathBuf, String> {
+    if disk.is_dir(given) {
+        return scratch.copy_directory(given, "changed");
+    }
+    if !disk.is_file(given) {
+        return Err(format!("--against: {}: no such file or directory", given.display()));
+    }
+    let copy = scratch.copy(project, "changed")?;
+    scratch.apply(given, &copy)?;
+    Ok(copy)
+}
+
+/// How a file is imported: by its name where that leads to it from a directory above, else by its path.
+fn place(path: &Path, name: Option<&str>, root: &Path) -> Option<Place> {
+    if path.extension().is_none_or(|ending| ending != "py") {
+        return None;
+    }
+    let inside = paths::relative(path.strip_prefix(root).ok()?, Path::new(""));
+    let is_init = path.file_stem().is_some_and(|stem| stem == "__init__");
+    let module = if is_init { path.parent()? } else { path }.with_extension("");
+    let segments: Vec<&str> = name.unwrap_or_default().split('.').collect();
+    let above = module.ancestors().nth(segments.len()).filter(|above| above.starts_with(root));
+    let leads = |above: &&Path| above.join(segments.join("/")) == module;
+    // A name without a dot may be a library's.
+    Some(match above.filter(leads).filter(|_| segments.len() > 1) {
+        Some(above) => Place { spec: segments.join("."), path: inside, source_root: paths::relative(above, root) },
+        None => {
+            let around = paths::relative(path.parent()?, root);
+            Place { spec: inside.clone(), path: inside, source_root: around }
+        }
+    })
+}
+
+/// A member, a module's variable or a parameter: something that a run can look at by name.
+fn is_cell(object: &str) -> bool {
+    let end = object.find(['.', '[']).unwrap_or(object.len());
+    let root = &object[..end];
+    !root.is_empty() && root.chars().all(|c| c == '_' || c.is_alphanumeric()) && !object.contains('(')
+}
+
+/// How much an answer says.
+fn rank(answer: &Answer) -> u8 {
+    match answer.verdict {
+        Verdict::Proved => 3,
+        Verdict::NoViolation => 2,
+        Verdict::Inconclusive => 1,
+        Verdict::NotRunnable => 0,
+    }
+}
+
+/// The one that says more; the first, when both say the same. What the other one says is told besides.
+fn better(first: Proved, second: Proved) -> Proved {
+    let (mut kept, other) = if rank(&second.answer) > rank(&first.answer) { (second, first) } else { (first, second) };
+    if kept.answer.verdict != Verdict::Proved {
+        let told =
+            format!("{}: {}: {}", other.targets.join(" with "), other.answer.verdict.as_str(), other.answer.message);
+        kept.besides.extend(other.besides);
+        kept.besides.push(told);
+    }
+    kept
+}
+
+/// Why there is nothing to read: what the child said last, else what is wrong with its answer.
+fn no_answer(error: &serde_json::Error, said: &child::Said) -> String {
+    let last = said.errors.lines().rev().find(|line| !line.trim().is_empty());
+    match last.filter(|_| said.output.is_empty()) {
+        Some(last) => format!("the runtime gave no answer: {last}"),
+        None => format!("the runtime's answer cannot be read: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_cell, is_provable, place};
+    use std::path::Path;
+
+    #[test]
+    fn files_are_imported_by_name_or_path() {
+        let of = |path: &str, name: &str| {
+            let place = place(Path::new(path), Some(name), Path::new("/r")).unwrap();
+            (place.spec, place.source_root)
+        };
+        let own = |spec: &str, root: &str| (spec.to_owned(), root.to_owned());
+        assert_eq!(of("/r/src/shop/api.py", "shop.api"), own("shop.api", "src"));
+        assert_eq!(of("/r/shop/sub/__init__.py", "shop.sub"), own("shop.sub", "."));
+        assert_eq!(of("/r/queue.py", "queue"), own("queue.py", "."));
+        assert_eq!(of("/r/my-tools/x.py", "my_tools.x"), own("my-tools/x.py", "my-tools"));
+    }
+
+    #[test]
+    fn cells_are_what_has_a_name() {
+        assert!(is_cell("self.value") && is_cell("sessions[key]") && is_cell("_cache"));
+        assert!(!is_cell("redis.get(key)") && !is_cell(""));
+    }
+
+    #[test]
+    fn rules_are_known_with_and_without_their_family() {
+        assert!(is_provable("share/lost-update") && is_provable("stampede") && !is_provable("loop/blocking-call"));
+    }
+}
