@@ -1,6 +1,8 @@
 //! From a finding to what is called: the functions whose calls overlap, read from the program's facts.
 
-use racewalk_ir::{ArgKind, BindingKind, Event, Expr, FunctionId, FunctionKind, Literal, Module, Name, ParamKind};
+use racewalk_ir::{
+    ArgKind, BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, ParamKind,
+};
 use racewalk_link::{ClassRef, FileId, FunctionRef, Program, Type};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, VecDeque};
@@ -187,7 +189,7 @@ impl Aim<'_> {
     }
 
     /// The module's variable that a call's value is kept in.
-    fn kept_as(&self, caller: FunctionRef, call: racewalk_ir::ExprId) -> Option<Name> {
+    fn kept_as(&self, caller: FunctionRef, call: ExprId) -> Option<Name> {
         let module = self.program.module(caller.file);
         let body = module.function(caller.id);
         if body.kind != FunctionKind::Module {
@@ -199,12 +201,7 @@ impl Aim<'_> {
         Some(body.symbols.get(binding.symbol.index())?.name)
     }
 
-    fn written_arguments(
-        &self,
-        caller: FunctionRef,
-        call: racewalk_ir::ExprId,
-        callee: Option<FunctionRef>,
-    ) -> Map<String, Value> {
+    fn written_arguments(&self, caller: FunctionRef, call: ExprId, callee: Option<FunctionRef>) -> Map<String, Value> {
         let module = self.program.module(caller.file);
         let Expr::Call(_, args) = module.expr(call) else { return Map::new() };
         let params = callee.map(|callee| self.program.function(callee)).map_or(&[][..], |body| &body.params);
@@ -225,7 +222,7 @@ impl Aim<'_> {
 }
 
 /// A value that is written out.
-fn literal(module: &Module, expr: racewalk_ir::ExprId) -> Option<Value> {
+fn literal(module: &Module, expr: ExprId) -> Option<Value> {
     match module.expr(expr) {
         Expr::Literal(Literal::None) => Some(Value::Null),
         Expr::Literal(Literal::Bool(value)) => Some(json!(value)),
@@ -236,22 +233,31 @@ fn literal(module: &Module, expr: racewalk_ir::ExprId) -> Option<Value> {
     }
 }
 
-/// A function reads or writes a name, or a member of that name.
+/// A function has a name in it, or a member of that name.
 fn mentions(module: &Module, function: FunctionId, name: Name) -> bool {
-    let is_it = |expr| match module.expr(expr) {
-        Expr::Name(found, _) | Expr::Attr(_, found) => found == name,
-        _ => false,
-    };
     let span = module.function(function).span;
-    let places = module.function(function).events.iter().any(|event| match *event {
-        Event::ReadPlace(place) | Event::WritePlace(place, _) => is_it(place),
+    (0..module.exprs.len() as u32).map(ExprId).any(|expr| match module.expr(expr) {
+        Expr::Name(found, _) | Expr::Attr(_, found) => found == name && span.contains(module.span(expr)),
         _ => false,
+    })
+}
+
+/// The members of objects that a function writes.
+fn written_members(module: &Module, function: FunctionId) -> Vec<Name> {
+    let written = module.function(function).events.iter().filter_map(|event| match *event {
+        Event::WritePlace(place, _) => member_of(module, place),
+        _ => None,
     });
-    places
-        || (0..module.exprs.len() as u32).map(racewalk_ir::ExprId).any(|expr| {
-            let at = module.span(expr);
-            span.start <= at.start && at.end <= span.end && is_it(expr)
-        })
+    written.collect()
+}
+
+/// The member that a place is, or is an element of.
+fn member_of(module: &Module, place: ExprId) -> Option<Name> {
+    match module.expr(place) {
+        Expr::Attr(_, name) => Some(name),
+        Expr::Subscript(base, _) => member_of(module, base),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
