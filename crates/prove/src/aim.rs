@@ -53,7 +53,8 @@ impl Aim<'_> {
         let is_enough = |function: FunctionRef| {
             self.program.function(function).is_async || rule.is_some_and(|rule| OF_ONE_CALL.contains(&short(rule)))
         };
-        if is_enough(named) {
+        // What is asynchronous inside a plain function, that function starts.
+        if is_enough(named) || is_enough(function) {
             return Ok(vec![named]);
         }
         let callers = self.callers(named, &is_enough);
@@ -143,12 +144,12 @@ impl Aim<'_> {
         Some(FunctionRef { file, id: FunctionId(smallest.0 as u32) })
     }
 
-    /// The function that is called so in a file.
+    /// The function that is called so in a file, by its path as messages have it: without marks of nested functions.
     pub(crate) fn function_named(&self, file: FileId, symbol: &str) -> Option<FunctionRef> {
         let module = self.program.module(file);
         let ids = (0..module.functions.len() as u32).map(FunctionId);
         let mut functions = ids.filter(|id| module.function(*id).kind == FunctionKind::Function);
-        functions.find(|id| module.qualified(*id) == symbol).map(|id| FunctionRef { file, id })
+        functions.find(|id| module.qualified(*id).replace("<locals>.", "") == symbol).map(|id| FunctionRef { file, id })
     }
 
     /// Objects of a method's class as the project makes them: those that a module keeps, then constructor calls with what is

@@ -10,12 +10,14 @@ import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.metadata
 import importlib.util
 import os
 import sys
 import traceback
 import types
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+import typing
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import determinism, keys, state
 from .loop import Denied
@@ -147,6 +149,8 @@ class Project:
         started = {name: getattr(asyncio, name) for name in ("run", "new_event_loop")}
         loop_methods = ("run_until_complete", "run_forever")
         methods = {name: getattr(asyncio.BaseEventLoop, name) for name in loop_methods}
+        version = importlib.metadata.version
+        importlib.metadata.version = self._version_of(version)  # type: ignore[assignment]
         asyncio.run = _never_run  # type: ignore[assignment]
         for name in loop_methods:
             setattr(asyncio.BaseEventLoop, name, _never_run_method)
@@ -154,11 +158,24 @@ class Project:
             with determinism.guarded(files=True):
                 yield
         finally:
+            importlib.metadata.version = version  # type: ignore[assignment]
             asyncio.run = started["run"]
             for name, method in methods.items():
                 setattr(asyncio.BaseEventLoop, name, method)
             self._world.loading = False
             sys.meta_path.remove(self._finder)
+
+
+    @staticmethod
+    def _version_of(real: Callable[[str], str]) -> Callable[[str], str]:
+        """`importlib.metadata.version`, which knows packages that aren't installed, too."""
+        def version(name: str) -> str:
+            try:
+                return real(name)
+            except importlib.metadata.PackageNotFoundError:
+                return "0.0.0"
+
+        return version
 
 
 class Resolved:
@@ -226,7 +243,9 @@ class _MissingModule(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         value: Any
-        if name.endswith(("Error", "Exception", "Timeout", "Cancelled")):
+        if self.__name__ == "typing_extensions" and hasattr(typing, name):
+            value = getattr(typing, name)
+        elif name.endswith(("Error", "Exception", "Timeout", "Cancelled")):
             value = type(name, (Exception,), {"__module__": self.__name__})
         else:
             value = MissingName(vars(self)["_world"], "%s.%s" % (self.__name__, name))
@@ -238,7 +257,11 @@ class MissingName(Stub):
     """A name of a package that isn't installed: it may be called, subclassed, subscripted, and used in annotations."""
 
     def __mro_entries__(self, _bases: tuple) -> Tuple[type, ...]:
+        Permissive._stand_in = self
         return (Permissive,)
+
+    def __getitem__(self, _key: Any) -> "MissingName":
+        return self  # type arguments
 
     def __instancecheck__(self, _instance: Any) -> bool:
         return False
@@ -250,7 +273,10 @@ class MissingName(Stub):
 
 
 class Permissive:
-    """The base class in place of one that isn't there: keyword arguments become attributes."""
+    """The base class in place of one that isn't there: keyword arguments become attributes, and public members that nobody has
+    defined are stand-ins."""
+
+    _stand_in: Any = None
 
     def __init_subclass__(cls, **_options: Any) -> None:
         super().__init_subclass__()
@@ -258,6 +284,11 @@ class Permissive:
     def __init__(self, *_args: Any, **fields: Any) -> None:
         for name, value in fields.items():
             setattr(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Stub(Permissive._stand_in._world, "%s.%s" % (type(self).__name__, name))
 
 
 keys.WRITERS[MissingName] = keys.WRITERS[Stub]
