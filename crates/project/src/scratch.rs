@@ -13,6 +13,9 @@ const LARGEST_FILE: u64 = 16 << 20;
 /// A project with more is not copied.
 const MOST_BYTES: u64 = 512 << 20;
 
+/// How many names are tried for a directory.
+const MOST_TRIES: u32 = 100;
+
 /// A directory that nobody else may read, gone when dropped.
 #[derive(Debug)]
 pub struct Scratch {
@@ -27,12 +30,17 @@ impl Scratch {
     /// Says in words why there is none.
     pub fn new(disk: &Disk) -> Result<Self, String> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("racewalk-{}-{number}", std::process::id()));
-        disk.make_private_directory(&directory)
-            .map_err(|reason| format!("no temporary directory {}: {reason}", directory.display()))?;
-        let directory = disk.follow(&directory)?;
-        Ok(Self { directory, disk: disk.clone() })
+        let mut failed = String::new();
+        // What an earlier process of this number has left behind is in the way, and not ours.
+        for _ in 0..MOST_TRIES {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let directory = std::env::temp_dir().join(format!("racewalk-run-{}-{number}", std::process::id()));
+            match disk.make_private_directory(&directory) {
+                Ok(()) => return Ok(Self { directory: disk.follow(&directory)?, disk: disk.clone() }),
+                Err(reason) => failed = format!("no temporary directory {}: {reason}", directory.display()),
+            }
+        }
+        Err(failed)
     }
 
     /// The path of what is called so in it.

@@ -108,7 +108,7 @@ impl Aim<'_> {
     }
 
     /// Other asynchronous functions that name the state in question: methods of the same class for a member, functions of the
-    /// module for a variable. Where no state is in question, methods that name a member that the function writes.
+    /// module for a variable. Where no state is in question, methods that name a member that the function names too.
     pub(crate) fn companions(&self, function: FunctionRef, cell: Option<&str>) -> Vec<FunctionRef> {
         let module = self.program.module(function.file);
         let class = module.function(function.id).class;
@@ -117,7 +117,7 @@ impl Aim<'_> {
                 let path = cell.split(['[', '(']).next().unwrap_or(cell);
                 vec![Name::new(path.rsplit('.').next().unwrap_or(path))]
             }
-            None => written_members(module, function.id),
+            None => self.members_in(function),
         };
         let is_member = cell.is_none_or(|cell| cell.contains('.'));
         let ids = (0..module.functions.len() as u32).map(FunctionId).filter(|id| {
@@ -130,6 +130,14 @@ impl Aim<'_> {
             names.iter().any(|name| mentions(module, other.id, *name)) && self.importable(*other) == Some(*other)
         });
         users.take(MOST_OTHERS).collect()
+    }
+
+    /// The members of its class that a method names.
+    fn members_in(&self, method: FunctionRef) -> Vec<Name> {
+        let Some(class) = self.class_of(method) else { return Vec::new() };
+        let fields = self.program.class(class).fields.iter().map(|field| field.name);
+        let named = fields.filter(|name| mentions(self.program.module(method.file), method.id, *name));
+        named.collect::<BTreeSet<Name>>().into_iter().collect()
     }
 
     /// The smallest function around a line, given by the bytes that it holds.
@@ -241,24 +249,6 @@ fn mentions(module: &Module, function: FunctionId, name: Name) -> bool {
         Expr::Name(found, _) | Expr::Attr(_, found) => found == name && span.contains(module.span(expr)),
         _ => false,
     })
-}
-
-/// The members of objects that a function writes.
-fn written_members(module: &Module, function: FunctionId) -> Vec<Name> {
-    let written = module.function(function).events.iter().filter_map(|event| match *event {
-        Event::WritePlace(place, _) => member_of(module, place),
-        _ => None,
-    });
-    written.collect()
-}
-
-/// The member that a place is, or is an element of.
-fn member_of(module: &Module, place: ExprId) -> Option<Name> {
-    match module.expr(place) {
-        Expr::Attr(_, name) => Some(name),
-        Expr::Subscript(base, _) => member_of(module, base),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

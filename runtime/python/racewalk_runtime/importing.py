@@ -285,6 +285,9 @@ class Permissive:
         for name, value in fields.items():
             setattr(self, name, value)
 
+    def __class_getitem__(cls, _key: Any) -> type:
+        return cls
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

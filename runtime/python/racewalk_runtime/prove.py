@@ -206,7 +206,7 @@ class Prover:
     def _judge(self, scenario: Scenario, policy: Tuple[str, Any]) -> Judge:
         self.harness.world.policy, self.harness.world.absent = policy
         cells = list(scenario.cells)
-        guessed = not cells and policy[0] != "store" and self.plan.rule in ("lost-update", "check-then-act")
+        guessed = not cells and policy[0] != "store" and self._is_about_state()
         if guessed:
             cells = scenario.everything()
         if policy[0] == "store":
@@ -219,6 +219,10 @@ class Prover:
         judge.without = functools.lru_cache(maxsize=None)(
             lambda numbers: self._without(scenario, cells, numbers))  # type: ignore[assignment]
         return judge
+
+    def _is_about_state(self) -> bool:
+        """Whether what counts is what the calls leave, and not just how often they work."""
+        return "state" in self.kinds and self.plan.rule not in ("stampede", "shared-default")
 
     def _without(self, scenario: Scenario, cells: Sequence[Cell], numbers: Sequence[int]) -> Reference:
         """What some of the calls come to, one after the other; the schedule that has just ended is over."""
