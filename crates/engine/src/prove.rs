@@ -6,7 +6,7 @@ use racewalk_link::FileId;
 use racewalk_project::{Disk, Failure, Project, paths};
 use racewalk_prove::{Hint, Question, Session, Settings, is_provable};
 use racewalk_report::proof::{Answer, Proof, Proofs, Subject, Verdict};
-use racewalk_report::{Confidence, Finding, Note, SourceText};
+use racewalk_report::{Confidence, Finding, Note, PROVED, SourceText};
 use std::path::{Path, PathBuf};
 
 /// A fingerprint is told from a path by its digits; fewer are not unique enough.
@@ -288,6 +288,6 @@ impl Scene<'_> {
             finding.witness = Some(witness);
         }
         let message = format!("{}: this schedule was run, and failed on the stock event loop", answer.message);
-        finding.notes.insert(0, Note { kind: "proved".to_owned(), message });
+        finding.notes.insert(0, Note { kind: PROVED.to_owned(), message });
     }
 }

@@ -1,8 +1,6 @@
 //! From a finding to what is called: the functions whose calls overlap, read from the program's facts.
 
-use racewalk_ir::{
-    ArgKind, BindingKind, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, ParamKind,
-};
+use racewalk_ir::{ArgKind, BindingKind, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, ParamKind};
 use racewalk_link::{ClassRef, FileId, FunctionRef, Program, Type};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, VecDeque};

@@ -17,7 +17,7 @@ use racewalk_project::{Disk, Project, Scratch, paths};
 use racewalk_report::SourceText;
 use racewalk_report::proof::{Answer, Verdict};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Seconds that a child may take beyond its budget: loading the project, replays, the timeline.
 const PATIENCE: f64 = 60.0;
@@ -25,6 +25,9 @@ const PATIENCE: f64 = 60.0;
 const PATIENCE_FOR_EXTRAS: f64 = 180.0;
 /// How often what a run lacked is looked for in the program.
 const MOST_REPAIRS: usize = 6;
+/// After so many seconds, and as many budgets, no further run is begun for one question: large projects take long to load.
+const LONGEST: f64 = 30.0;
+const MOST_BUDGETS: f64 = 10.0;
 
 /// Whether running the code can show anything of a rule's findings.
 pub fn is_provable(rule: &str) -> bool {
@@ -172,9 +175,13 @@ impl<'a> Session<'a> {
                 return Proved { targets: Vec::new(), besides: Vec::new(), answer };
             }
         };
+        let until = Instant::now() + Duration::from_secs_f64(LONGEST + MOST_BUDGETS * self.settings.budget);
         let mut best: Option<Proved> = None;
         for group in self.groups(question, &targets) {
-            let Some(found) = self.attempt(question, &group) else { continue };
+            if best.is_some() && Instant::now() > until {
+                break;
+            }
+            let Some(found) = self.attempt(question, &group, until) else { continue };
             let is_done = found.answer.verdict == Verdict::Proved;
             best = Some(match best {
                 None => found,
@@ -206,11 +213,14 @@ impl<'a> Session<'a> {
         groups
     }
 
-    fn attempt(&self, question: &Question, targets: &[FunctionRef]) -> Option<Proved> {
+    fn attempt(&self, question: &Question, targets: &[FunctionRef], until: Instant) -> Option<Proved> {
         let mut plan = self.plan(question, targets)?;
         let mut answer = self.run(&plan);
         let mut tried = Vec::new();
         for _ in 0..MOST_REPAIRS {
+            if Instant::now() > until {
+                break;
+            }
             let Some(repaired) = self.repaired(&plan, targets, &answer, &mut tried) else { break };
             plan = repaired;
             let next = self.run(&plan);

@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import tempfile
 import traceback
 import types
 import typing
@@ -39,6 +40,7 @@ class Project:
         self.places = [os.path.realpath(os.path.join(self.root, place)) for place in extra] + [self.root]
         if os.path.isdir(os.path.join(self.root, "src")):
             self.places.append(os.path.join(self.root, "src"))
+        determinism.GUARD.places = (self.root, os.path.realpath(tempfile.gettempdir()))
         self._world = world
         self._finder = _MissingPackages(world)
         self._before = set(sys.modules)

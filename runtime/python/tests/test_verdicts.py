@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import unittest
 
 from .support import ProjectTest
@@ -133,7 +134,80 @@ class NotRunnable(ProjectTest):
         self.assertIn("buget: unknown field", done.stderr)
 
 
+class Confinement(ProjectTest):
+    def test_the_verdict_says_what_could_be_had(self):
+        confined = self.prove(COUNTER, PLAN, "--confine")["confined"]
+        self.assertEqual(set(confined), {"memory", "network"})
+        self.assertTrue(confined["memory"] or os.name != "posix")
+
+    def test_modules_write_in_the_project_and_nowhere_else(self):
+        outside = os.path.join(os.path.expanduser("~"), "racewalk-was-here")
+        loads = "open(%%r, 'w').close()\n%s" % textwrap.dedent(COUNTER)
+        verdict = self.prove(loads % outside, PLAN)
+        self.assertEqual(verdict["verdict"], "not-runnable")
+        self.assertIn("PermissionError", verdict["message"])
+        self.assertFalse(os.path.exists(outside))
+        self.assertEqual(self.prove(loads % os.path.join(self.root, "cache"), PLAN)["verdict"], "proved")
+
+    def test_what_reaches_outside_is_named_line_by_line(self):
+        source = """
+            import socket
+
+            async def look_up(host):
+                return ask(host)
+
+            def ask(host):
+                return socket.getaddrinfo(host, 80)
+        """
+        verdict = self.prove(source, {"targets": ["app:look_up"]})
+        self.assertEqual((verdict["verdict"], verdict["hint"]), ("inconclusive", "stubs"))
+        self.assertEqual(verdict["outside"], [{"path": "app.py", "line": 5}, {"path": "app.py", "line": 8}])
+
+
+class WhatIsCompared(ProjectTest):
+    def test_state_that_nobody_named_makes_no_pass(self):
+        source = """
+            import asyncio
+
+            stock = {"pen": 1}
+
+            def take(seen):
+                stock["pen"] = seen - 1
+
+            async def sell():
+                seen = stock["pen"]
+                await asyncio.sleep(0)
+                take(seen)
+        """
+        verdict = self.prove(source, {"targets": ["app:sell"]})
+        self.assertEqual((verdict["verdict"], verdict["hint"]), ("inconclusive", "finding.cells"))
+
+
 class Loading(ProjectTest):
+    def test_stand_ins_are_bases_paths_and_versions(self):
+        source = """
+            import importlib.metadata
+            import pathlib
+
+            import nowhere
+
+            Base = nowhere.Base
+            nowhere_is = importlib.metadata.version("nowhere-at-all")
+            place = pathlib.Path(nowhere.settings()) / nowhere.directory
+
+            class Handler(Base["argument"]):
+                def __init__(self):
+                    self.count = 0
+                    self.configure(level=3)
+
+                async def handle(self):
+                    before = self.count
+                    await self.emit("x")
+                    self.count = before + 1
+        """
+        verdict = self.prove(source, {"targets": ["app:Handler.handle"], "finding": {"rule": "lost-update"}})
+        self.assertEqual((verdict["verdict"], verdict["missing_packages"]), ("proved", ["nowhere"]))
+
     def test_loops_at_module_level_do_not_start_and_missing_packages_are_replaced(self):
         verdict = self.prove("""
             import asyncio
@@ -368,6 +442,31 @@ class Written(ProjectTest):
                         await self._connect()
         """
         self.generate(broken, {"targets": ["app:Pool.query"], "finding": {"rule": "permit-leak"}}, fixed)
+
+    def test_of_a_task_that_nobody_holds(self):
+        broken = """
+            import asyncio
+
+            async def deliver(mailer):
+                await mailer.send()
+
+            async def schedule(mailer):
+                asyncio.ensure_future(deliver(mailer))
+        """
+        fixed = """
+            import asyncio
+
+            running = set()
+
+            async def deliver(mailer):
+                await mailer.send()
+
+            async def schedule(mailer):
+                task = asyncio.ensure_future(deliver(mailer))
+                running.add(task)
+                task.add_done_callback(running.discard)
+        """
+        self.generate(broken, {"targets": ["app:schedule"], "finding": {"rule": "floating-task"}}, fixed)
 
     def test_a_cache_that_loads_twice(self):
         broken = """
