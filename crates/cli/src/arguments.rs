@@ -268,6 +268,11 @@ pub(crate) struct ProveArguments {
     #[arg(long = "trace", value_name = "[FORMAT=]FILE", value_parser = trace)]
     pub(crate) traces: Vec<(String, PathBuf)>,
 
+    /// Run nothing, and print a diff that makes the files log each access of the state, with task, old and new value; `git apply
+    /// -R` takes it away again
+    #[arg(long, conflicts_with_all = ["tests", "against", "traces"])]
+    pub(crate) instrument: bool,
+
     /// How often a failing schedule is replayed on the stock event loop [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) replays: Option<u32>,

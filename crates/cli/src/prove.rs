@@ -11,9 +11,13 @@ use std::process::ExitCode;
 /// settled (3).
 pub(crate) fn run(arguments: &ProveArguments) -> Result<ExitCode, String> {
     let options = options(arguments)?;
-    consent::ask(&options, arguments.yes)?;
     let what = arguments.what.as_deref().unwrap_or(".");
     let proving = proving(arguments);
+    if arguments.instrument {
+        output::print(&progress::watch(|engine| engine.instrument(&options, what, &proving))?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    consent::ask(&options, arguments.yes)?;
     let proofs = progress::watch(|engine| engine.prove(&options, what, &proving))?;
     output::print(&match arguments.output_format {
         ProofFormat::Text => proofs.text(output::width()),

@@ -139,6 +139,26 @@ fn a_patch_is_a_fix_or_is_none() {
 }
 
 #[test]
+fn a_diff_logs_accesses_and_can_be_taken_back() {
+    let tree = tree();
+    let (status, diff, err) = tree.run("prove app --instrument");
+    assert_eq!(status, 0, "{err}");
+    assert!(err.is_empty(), "nothing is run: {err}");
+    tree.write("log.patch", &diff);
+    let git = |arguments: &str| assert!(tree.command("git", arguments).status().unwrap().success(), "{diff}");
+    git("apply log.patch");
+    let code = "import asyncio, app.counter; asyncio.run(app.counter.main())";
+    let ran = Command::new("python3").args(["-c", code]).current_dir(&tree.0).output().unwrap();
+    let logged = String::from_utf8_lossy(&ran.stderr);
+    assert!(logged.contains("racewalk: app/counter.py:9 Task-3: self.value is 0\n"), "{logged}");
+    assert!(logged.contains("racewalk: app/counter.py:11 Task-2: self.value 0 -> 1\n"), "{logged}");
+    assert!(logged.contains("racewalk: app/counter.py:11 Task-3: self.value stays 1\n"), "{logged}");
+    git("apply -R log.patch");
+    assert_eq!(fs::read_to_string(tree.0.join("app/counter.py")).unwrap(), COUNTER);
+    assert_eq!(tree.run("prove app/__init__.py --instrument").0, 2);
+}
+
+#[test]
 fn what_cannot_be_settled_is_3_and_what_is_missing_is_named() {
     let tree =
         Tree::new(&[("a.py", "async def pay(amount):\n    if amount != 7:\n        raise ValueError(amount)\n")]);

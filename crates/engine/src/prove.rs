@@ -1,12 +1,13 @@
 //! From what was asked for to findings, and from findings to proofs.
 
-use crate::lower::{Part, Unit};
+use crate::lower::{Kept, Part, Unit};
 use crate::{BaselineFile, CacheDirectory, Engine, Linked, Options, Outcome, Stage};
 use racewalk_link::FileId;
 use racewalk_project::{Disk, Failure, Project, paths};
-use racewalk_prove::{Hint, Question, Session, Settings, is_provable};
+use racewalk_prove::{Hint, Question, Session, Settings, instrumented, is_cell, is_provable};
 use racewalk_report::proof::{Answer, Proof, Proofs, Subject, Verdict};
 use racewalk_report::{Confidence, Finding, Note, PROVED, SourceText};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A fingerprint is told from a path by its digits; fewer are not unique enough.
@@ -49,6 +50,63 @@ impl Engine {
     /// # Errors
     /// As [`Engine::check`]; and when nothing can be run, or what was asked for is not there.
     pub fn prove(&self, options: &Options, what: &str, proving: &Proving) -> Result<Proofs, Failure> {
+        self.with_findings(options, what, |scene, asked, outcome| {
+            let settings = scene.settings(proving)?;
+            let (findings, unprovable) = chosen(&asked, what, outcome)?;
+            let session = scene.session(&settings)?;
+            self.enter(Stage::Proving(findings.len().max(1)));
+            let mut proofs: Vec<Proof> = findings.iter().map(|finding| scene.proof(&session, finding)).collect();
+            if let (Asked::Line(path, line), true) = (&asked, findings.is_empty()) {
+                proofs.push(scene.proof_of_place(&session, path, *line)?);
+            }
+            Ok(Proofs {
+                version: 1,
+                tool: format!("racewalk {}", env!("CARGO_PKG_VERSION")),
+                interpreter: session.interpreter().to_string_lossy().into_owned(),
+                unprovable,
+                proofs,
+            })
+        })
+    }
+
+    /// A diff that makes the files around findings log each access of the state that the findings are about. Nothing is run.
+    ///
+    /// # Errors
+    /// As [`Engine::prove`]; and when no finding there is about a state that has a name.
+    pub fn instrument(&self, options: &Options, what: &str, proving: &Proving) -> Result<String, Failure> {
+        self.with_findings(options, what, |scene, asked, outcome| {
+            let settings = scene.settings(proving)?;
+            let (findings, _) = chosen(&asked, what, outcome)?;
+            let mut cells: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+            for finding in &findings {
+                let object = finding.witness.as_ref().map(|witness| &witness.object).filter(|object| is_cell(object));
+                let known = cells.entry(&finding.path).or_default();
+                known.extend(object.filter(|object| !known.contains(object)).cloned());
+            }
+            let mut diff = String::new();
+            for (path, cells) in cells.iter().filter(|(_, cells)| !cells.is_empty()) {
+                let file = scene.project.files.iter().find(|file| file.shown == *path);
+                let Some(file) = file else { continue };
+                let working = &scene.options.working_directory;
+                let made = instrumented(scene.disk, scene.project, &settings, file, cells, working);
+                diff.extend(made.map_err(Failure)?);
+            }
+            if diff.is_empty() {
+                return Err(Failure(format!(
+                    "{what}: no finding there is about a state with a name that could be logged"
+                )));
+            }
+            Ok(diff)
+        })
+    }
+
+    /// Hands over the findings beneath what was asked for, and the program that they are of.
+    fn with_findings<T: Send>(
+        &self,
+        options: &Options,
+        what: &str,
+        work: impl FnOnce(&Scene<'_>, Asked, Outcome) -> Result<T, Failure> + Send,
+    ) -> Result<T, Failure> {
         let disk = Disk::default();
         let asked = asked(&disk, options, what);
         let paths = match &asked {
@@ -67,25 +125,9 @@ impl Engine {
         };
         self.in_pool(|| {
             let (vocabulary, mut project) = self.discovered(&disk, &options)?;
-            let (outcome, linked) =
-                self.judged_with(crate::lower::Kept::default(), &disk, &options, &vocabulary, &mut project)?;
+            let (outcome, linked) = self.judged_with(Kept::default(), &disk, &options, &vocabulary, &mut project)?;
             let linked = linked.expect("without a cache, every answer is worked out");
-            let scene = Scene { disk: &disk, project: &project, linked: &linked, options: &options };
-            let settings = scene.settings(proving)?;
-            let (findings, unprovable) = chosen(&asked, what, outcome)?;
-            let session = scene.session(&settings)?;
-            self.enter(Stage::Proving(findings.len().max(1)));
-            let mut proofs: Vec<Proof> = findings.iter().map(|finding| scene.proof(&session, finding)).collect();
-            if let (Asked::Line(path, line), true) = (&asked, findings.is_empty()) {
-                proofs.push(scene.proof_of_place(&session, path, *line)?);
-            }
-            Ok(Proofs {
-                version: 1,
-                tool: format!("racewalk {}", env!("CARGO_PKG_VERSION")),
-                interpreter: session.interpreter().to_string_lossy().into_owned(),
-                unprovable,
-                proofs,
-            })
+            work(&Scene { disk: &disk, project: &project, linked: &linked, options: &options }, asked, outcome)
         })
     }
 

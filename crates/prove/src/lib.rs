@@ -13,7 +13,7 @@ pub use hints::Hint;
 use aim::{Aim, PROVABLE, short};
 use plan::{Plan, Reported, Stub, Target};
 use racewalk_link::{FileId, FunctionRef, Program};
-use racewalk_project::{Disk, Project, Scratch, paths};
+use racewalk_project::{Disk, Project, Scratch, SourceFile, paths};
 use racewalk_report::SourceText;
 use racewalk_report::proof::{Answer, Verdict};
 use std::path::{Path, PathBuf};
@@ -389,6 +389,30 @@ impl<'a> Session<'a> {
     }
 }
 
+/// A diff that makes a file log each access of these cells; none when nothing in it touches them. The file is read, not run.
+///
+/// # Errors
+/// When there is no Python to read it with, or the file is none that it can read.
+pub fn instrumented(
+    disk: &Disk,
+    project: &Project,
+    settings: &Settings,
+    file: &SourceFile,
+    cells: &[String],
+    working: &Path,
+) -> Result<Option<String>, String> {
+    let interpreter = python::find(disk, settings.python.as_deref(), &project.root, working)?;
+    let scratch = Scratch::new(disk)?;
+    let start = runtime::unpack_instrument(&scratch)?;
+    let words = [&start, &file.path].map(|path| path.to_string_lossy().into_owned());
+    let arguments: Vec<String> = words.into_iter().chain([file.rooted.clone()]).chain(cells.iter().cloned()).collect();
+    let said = child::run(&interpreter, &arguments, &scratch.path(""), Duration::from_secs_f64(PATIENCE))?;
+    match (said.output.is_empty(), said.errors.lines().last()) {
+        (true, Some(error)) => Err(format!("{}: {error}", file.shown)),
+        (is_empty, _) => Ok((!is_empty).then(|| String::from_utf8_lossy(&said.output).into_owned())),
+    }
+}
+
 /// A patch is applied to a second copy; a directory is copied.
 fn changed(disk: &Disk, project: &Project, scratch: &Scratch, given: &Path) -> Result<PathBuf, String> {
     if disk.is_dir(given) {
@@ -423,8 +447,8 @@ fn place(path: &Path, name: Option<&str>, root: &Path) -> Option<Place> {
     })
 }
 
-/// A member, a module's variable or a parameter: something that a run can look at by name.
-fn is_cell(object: &str) -> bool {
+/// A member, a module's variable or a parameter, as the source has it: something that a run can look at by name.
+pub fn is_cell(object: &str) -> bool {
     let end = object.find(['.', '[']).unwrap_or(object.len());
     let root = &object[..end];
     !root.is_empty() && root.chars().all(|c| c == '_' || c.is_alphanumeric()) && !object.contains('(')
@@ -443,12 +467,15 @@ fn rank(answer: &Answer) -> u8 {
 /// The one that says more; the first, when both say the same. What the other one says is told besides.
 fn better(first: Proved, second: Proved) -> Proved {
     let (mut kept, other) = if rank(&second.answer) > rank(&first.answer) { (second, first) } else { (first, second) };
-    if kept.answer.verdict != Verdict::Proved {
-        let told =
-            format!("{}: {}: {}", other.targets.join(" with "), other.answer.verdict.as_str(), other.answer.message);
-        kept.besides.extend(other.besides);
-        kept.besides.push(told);
+    if kept.answer.verdict == Verdict::Proved {
+        return kept;
     }
+    let says_more = other.answer.verdict == Verdict::NoViolation || other.answer.message != kept.answer.message;
+    if rank(&other.answer) > 0 && says_more {
+        let verdict = other.answer.verdict.as_str();
+        kept.besides.push(format!("{}: {verdict}: {}", other.targets.join(" with "), other.answer.message));
+    }
+    kept.besides.extend(other.besides);
     kept
 }
 

@@ -23,6 +23,7 @@ const PYTHON: &[(&str, &str)] = files![
     "fixcheck.py",
     "harness.py",
     "importing.py",
+    "instrument.py",
     "keys.py",
     "loop.py",
     "objects.py",
@@ -47,12 +48,24 @@ const PYTHON: &[(&str, &str)] = files![
 /// What starts it: a script, so that its own directory comes first among those of imports, and not the current one.
 const START: &str = "import sys\nfrom racewalk_runtime.cli import main\nsys.exit(main())\n";
 
-/// Writes the runtime's files, and gives the script to start.
+/// The same for the diff that logs accesses.
+const INSTRUMENT: &str = "import sys\nfrom racewalk_runtime.instrument import main\nsys.exit(main(sys.argv[1:]))\n";
+
+/// Writes the runtime's files, and gives the script that runs a plan.
 pub(crate) fn unpack(scratch: &Scratch) -> Result<PathBuf, String> {
+    unpack_with(scratch, START)
+}
+
+/// The same, and gives the script that makes the diff.
+pub(crate) fn unpack_instrument(scratch: &Scratch) -> Result<PathBuf, String> {
+    unpack_with(scratch, INSTRUMENT)
+}
+
+fn unpack_with(scratch: &Scratch, start: &str) -> Result<PathBuf, String> {
     for (name, text) in PYTHON {
         scratch.write(&format!("runtime/racewalk_runtime/{name}"), text)?;
     }
-    scratch.write("runtime/start.py", START)
+    scratch.write("runtime/start.py", start)
 }
 
 #[cfg(test)]

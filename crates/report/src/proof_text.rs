@@ -103,6 +103,11 @@ fn call(call: &Call) -> String {
 fn remarks(proof: &Proof) -> Vec<(&'static str, String)> {
     let answer = &proof.answer;
     let mut remarks = Vec::new();
+    let called: Vec<&str> =
+        proof.targets.iter().map(|target| target.rsplit_once(':').map_or("", |(_, name)| name)).collect();
+    if !called.is_empty() && called != [proof.subject.symbol.as_str()] && answer.timeline.is_empty() {
+        remarks.push(("called", called.join(" with ")));
+    }
     if let (Some(first), Some(replayed)) = (answer.first_failing, answer.replayed) {
         let python = answer.python.as_ref().map_or_else(String::new, |version| format!(" of Python {version}"));
         let text = format!(

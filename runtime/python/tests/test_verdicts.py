@@ -165,6 +165,12 @@ class Confinement(ProjectTest):
 
 
 class WhatIsCompared(ProjectTest):
+    def test_lines_of_a_module_that_was_not_loaded_make_no_pass(self):
+        self.write("other.py", COUNTER)
+        verdict = self.prove("async def f():\n    return 1\n",
+                             {"targets": ["app:f"], "finding": {"path": "other.py", "lines": [3]}})
+        self.assertEqual((verdict["verdict"], verdict["hint"]), ("inconclusive", "args"))
+
     def test_state_that_nobody_named_makes_no_pass(self):
         source = """
             import asyncio
