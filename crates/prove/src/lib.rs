@@ -283,11 +283,8 @@ impl<'a> Session<'a> {
         };
         let mut next = plan.clone();
         if answer.hint.as_deref() == Some("stubs") {
-            let stub = self.stub_for(targets, answer)?;
-            if !new(format!("stub {stub}")) {
-                return None;
-            }
-            next.stubs.push(Stub { call: stub, result: None });
+            let stub = self.stub_for(targets, answer, "outside", &plan.stubs)?;
+            next.stubs.push(stub);
             return Some(next);
         }
         for (target, written) in targets.iter().zip(&mut next.targets) {
@@ -302,14 +299,17 @@ impl<'a> Session<'a> {
                 return Some(next);
             }
         }
-        None
+        // What fails with everything that could be made up is not what the finding is about.
+        next.stubs.push(self.stub_for(targets, answer, "raised", &plan.stubs)?);
+        Some(next)
     }
 
-    /// What stands in for code that reaches outside: the function of the project around the line that does.
-    fn stub_for(&self, targets: &[FunctionRef], answer: &Answer) -> Option<String> {
-        let outside = answer.more.get("outside")?.as_array()?;
+    /// What stands in for code that reaches outside, or fails: the function of the project around the line that does. `key` names
+    /// the lines in the answer.
+    fn stub_for(&self, targets: &[FunctionRef], answer: &Answer, key: &str, known: &[Stub]) -> Option<Stub> {
+        let lines = answer.more.get(key)?.as_array()?;
         // The innermost comes last.
-        outside.iter().rev().find_map(|frame| {
+        lines.iter().rev().find_map(|frame| {
             let path = frame.get("path")?.as_str()?;
             let line = u32::try_from(frame.get("line")?.as_u64()?).ok()?;
             let at = self.places.iter().position(|place| place.as_ref().is_some_and(|place| place.path == path))?;
@@ -317,8 +317,8 @@ impl<'a> Session<'a> {
             let text = SourceText::new(self.disk.read_text(&self.root.join(path)).ok()?);
             let (start, end) = text.bytes_of(line)?;
             let function = self.aim.function_around(file, start, end)?;
-            let name = self.name(function).filter(|name| !name.contains("<locals>"));
-            name.filter(|_| !targets.contains(&function))
+            let call = self.name(function).filter(|name| !name.contains("<locals>") && !targets.contains(&function))?;
+            (!known.iter().any(|stub| stub.call == call)).then_some(Stub { call, result: None })
         })
     }
 

@@ -113,7 +113,7 @@ class Builder:
 
     # -- made up ------------------------------------------------------------------------------------------------------
     def arguments(self, function: Callable[..., Any], given: Dict[str, Any], depth: int = 0) -> Dict[str, Any]:
-        """By parameter name; `Choice`s among them. Parameters with a default keep it."""
+        """By parameter name; `Choice`s among them. Parameters with a default keep it, if it is a value."""
         found: Dict[str, Any] = {}
         hints = self._hints_of(function)
         for position, parameter in enumerate(inspect.signature(function).parameters.values()):
@@ -121,8 +121,11 @@ class Builder:
                 continue
             if parameter.name in given:
                 found[parameter.name] = given[parameter.name]
-            elif parameter.default is parameter.empty and not (position == 0 and parameter.name == "self"):
-                annotation = hints.get(parameter.name, parameter.annotation)
+                continue
+            if position == 0 and parameter.name == "self":
+                continue
+            annotation = hints.get(parameter.name, parameter.annotation)
+            if parameter.default is parameter.empty or _is_marker(parameter.default, annotation):
                 found[parameter.name] = self._by_annotation(annotation, parameter.name, depth)
         unknown = set(given) - set(inspect.signature(function).parameters)
         if unknown and not any(parameter.kind == parameter.VAR_KEYWORD
@@ -278,6 +281,11 @@ def nth(value: Any, number: int) -> Any:
     if isinstance(value, Several):
         return value.made("many", 0)
     return value
+
+
+def _is_marker(default: Any, annotation: Any) -> bool:
+    """Whether a default only tells a framework where to take the value from: it is no value of the declared type."""
+    return callable(default) and isinstance(annotation, type) and not isinstance(default, annotation)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

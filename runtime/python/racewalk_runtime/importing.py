@@ -64,6 +64,8 @@ class Project:
 
     def has_file(self, path: str) -> bool:
         """Whether a file is one of the project's."""
+        if path.startswith("<"):
+            return False  # no file: `<frozen importlib._bootstrap>`, `<string>`
         path = os.path.realpath(path)
         return path.startswith(self.root + os.sep) and "site-packages" not in path[len(self.root):]
 
@@ -143,6 +145,11 @@ class Project:
             if self.has_file(frame.filename):
                 return " (%s:%s)" % (self.relative(frame.filename), frame.lineno)
         return ""
+
+    def lines_of(self, error: BaseException) -> List[Dict[str, Any]]:
+        """The project's lines that an error came through, outermost first."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if self.has_file(frame.filename)]
+        return [{"path": self.relative(frame.filename), "line": frame.lineno} for frame in frames]
 
     @contextlib.contextmanager
     def _loading(self) -> Iterator[None]:

@@ -238,7 +238,8 @@ class Prover:
             hint = "args" if guessed else "receiver" if scenario.receivers else "args"
             made_up = "; made up: %s" % ", ".join(guessed) if guessed else ""
             raise Inconclusive("every call raises by itself: %s: %s%s%s"
-                               % (type(error).__name__, error, where, made_up), hint)
+                               % (type(error).__name__, error, where, made_up), hint,
+                               raised=self.harness.project.lines_of(error))
         if reference.finished:
             raise Inconclusive("no call returns by itself", "args")
 

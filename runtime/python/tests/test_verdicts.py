@@ -149,6 +149,18 @@ class Confinement(ProjectTest):
         self.assertFalse(os.path.exists(outside))
         self.assertEqual(self.prove(loads % os.path.join(self.root, "cache"), PLAN)["verdict"], "proved")
 
+    def test_what_a_module_tries_when_it_is_loaded_is_no_part_of_a_call(self):
+        self.write("optional.py", "import socket\ntry:\n    socket.socket().bind(('127.0.0.1', 0))\nexcept Exception:\n    pass\n")
+        verdict = self.prove("async def f():\n    import optional\n    return optional\n", {"targets": ["app:f"]})
+        self.assertEqual(verdict["verdict"], "no-violation")
+
+    def test_a_database_in_a_file_is_outside_and_one_in_memory_is_not(self):
+        source = "import sqlite3\nasync def f():\n    sqlite3.connect(%r).close()\n"
+        plan = {"targets": ["app:f"]}
+        self.assertEqual(self.prove(source % ":memory:", plan)["verdict"], "no-violation")
+        self.assertIn("sqlite3.connect", self.prove(source % "a.db", plan)["message"])
+        self.assertFalse(os.path.exists(os.path.join(self.root, "a.db")))
+
     def test_what_reaches_outside_is_named_line_by_line(self):
         source = """
             import socket
@@ -302,6 +314,23 @@ class Proof(ProjectTest):
 
 
 class Values(ProjectTest):
+    def test_a_default_that_is_no_value_is_a_marker(self):
+        source = """
+            class Store:
+                def __init__(self):
+                    self.value = 0
+
+            def store():
+                raise AssertionError("a framework calls this")
+
+            async def add(client, to: Store = store):
+                seen = to.value
+                await client.send()
+                to.value = seen + 1
+        """
+        verdict = self.prove(source, {"targets": ["app:add"], "finding": {"rule": "lost-update"}})
+        self.assertEqual(verdict["verdict"], "proved", verdict["message"])
+
     SOURCE = """
         class Shelf:
             def __init__(self, capacity):
