@@ -148,6 +148,9 @@ pub struct Answer {
     /// The calls of the failing schedule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<Call>,
+    /// Without a failing schedule: the calls that were made, with their arguments, as text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub called: Vec<String>,
     /// The failing schedule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Moment>,
@@ -201,6 +204,7 @@ impl Answer {
             hint: None,
             kind: None,
             calls: Vec::new(),
+            called: Vec::new(),
             timeline: Vec::new(),
             first_failing: None,
             replayed: None,

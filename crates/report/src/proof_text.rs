@@ -103,10 +103,9 @@ fn call(call: &Call) -> String {
 fn remarks(proof: &Proof) -> Vec<(&'static str, String)> {
     let answer = &proof.answer;
     let mut remarks = Vec::new();
-    let called: Vec<&str> =
-        proof.targets.iter().map(|target| target.rsplit_once(':').map_or("", |(_, name)| name)).collect();
-    if !called.is_empty() && called != [proof.subject.symbol.as_str()] && answer.timeline.is_empty() {
-        remarks.push(("called", called.join(" with ")));
+    let called = if answer.called.is_empty() { other_targets(proof) } else { answer.called.clone() };
+    if !called.is_empty() {
+        remarks.push(("called", some_of(&called)));
     }
     if let (Some(first), Some(replayed)) = (answer.first_failing, answer.replayed) {
         let python = answer.python.as_ref().map_or_else(String::new, |version| format!(" of Python {version}"));
@@ -138,6 +137,24 @@ fn remarks(proof: &Proof) -> Vec<(&'static str, String)> {
         remarks.push(("fix", format!("{}: {}", fix.verdict.replace('-', " "), fix.message)));
     }
     remarks
+}
+
+/// What was called in place of the function that the finding is in; nothing when that was.
+fn other_targets(proof: &Proof) -> Vec<String> {
+    let names = proof.targets.iter().map(|target| target.rsplit_once(':').map_or("", |(_, name)| name));
+    let names: Vec<&str> = names.collect();
+    if names == [proof.subject.symbol.as_str()] || !proof.answer.timeline.is_empty() {
+        return Vec::new();
+    }
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// The first of these, and how many more.
+fn some_of(texts: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let more = texts.len().saturating_sub(SHOWN);
+    let shown = texts[..texts.len() - more].join(", ");
+    if more == 0 { shown } else { format!("{shown}, and {more} more") }
 }
 
 fn ordinal(number: usize) -> String {

@@ -98,6 +98,8 @@ class Prover:
         self.schedules = 0
         self.completed = 0
         self._deadline = 0.0
+        #: The calls that were made, as text.
+        self._called: Dict[str, None] = {}
         #: Differences in state that nobody said was what the finding is about.
         self._doubts: List[Violation] = []
         #: The failing schedule, when there is one.
@@ -326,6 +328,7 @@ class Prover:
         """All schedules within the bounds, until one goes wrong or time is up."""
         started = now = perf_counter()
         self.harness.world.policy, self.harness.world.absent = judge.policy
+        self._called.update(dict.fromkeys(map(call_text, self.describe_calls(scenario))))
         search = DepthFirst(scenario.key)
         schedules = pruned = cut = 0
         loop = self.harness.loop
@@ -465,7 +468,7 @@ class Prover:
         rest = sum(phase.schedules for phase in self.phases if not phase.exhausted)
         if max(counts) not in whole or rest:
             message += "; of larger ones, the %d that the budget allowed don't either" % rest
-        return dict(self._common("no-violation"), message=message, exhaustive_calls=max(whole),
+        return dict(self._common("no-violation"), message=message, called=list(self._called), exhaustive_calls=max(whole),
                     exhaustive=all(phase.exhausted for phase in self.phases))
 
     def _is_whole(self, count: int) -> bool:
@@ -509,6 +512,12 @@ class Prover:
 
 def _calls(count: int) -> str:
     return "one call" if count == 1 else "%d overlapping calls" % count
+
+
+def call_text(call: Dict[str, Any]) -> str:
+    """A call for people."""
+    arguments = ", ".join("%s=%s" % item for item in call["arguments"].items())
+    return "%s(%s)" % (call["target"].rpartition(":")[2], arguments)
 
 
 def sequential_outcomes(judge: Judge) -> List[Dict[str, Any]]:

@@ -314,6 +314,44 @@ class Proof(ProjectTest):
 
 
 class Values(ProjectTest):
+    def test_an_object_is_made_with_the_callbacks_that_it_awaits(self):
+        source = """
+            import typing
+
+            class Pool:
+                def __init__(self, connect: typing.Optional[typing.Callable[[float], typing.Awaitable[int]]] = None):
+                    self.connection = None
+                    self._connect = connect
+
+                async def get(self):
+                    if self.connection is None:
+                        if self._connect is None:
+                            raise NotImplementedError
+                        self.connection = await self._connect(1.0)
+                    return self.connection
+        """
+        verdict = self.prove(source, {"targets": ["app:Pool.get"], "finding": {"rule": "stampede"}})
+        self.assertEqual(verdict["verdict"], "proved", verdict["message"])
+
+    def test_a_number_is_enough_for_one_call_and_not_for_two(self):
+        source = """
+            class Wallet:
+                def __init__(self, ledger, most=40):
+                    self.balance = most
+                    self._ledger = ledger
+
+                async def pay(self, amount):
+                    if self.balance >= amount:
+                        await self._ledger.record(amount)
+                        self.balance -= amount
+        """
+        plan = {"targets": ["app:Wallet.pay"], "finding": {"rule": "check-then-act"}}
+        verdict = self.prove(source, plan)
+        self.assertEqual((verdict["verdict"], verdict["calls"][0]["arguments"]), ("proved", {"amount": "40"}))
+        harmless = source.replace("if self.balance >= amount:", "if amount > 0:")
+        called = self.prove(harmless.replace("self.balance -= amount", "pass"), plan)["called"]
+        self.assertEqual(called, ["Wallet.pay(amount=1)", "Wallet.pay(amount=40)"])
+
     def test_a_default_that_is_no_value_is_a_marker(self):
         source = """
             class Store:
