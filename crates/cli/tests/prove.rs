@@ -175,6 +175,14 @@ fn what_cannot_be_settled_is_3_and_what_is_missing_is_named() {
 }
 
 #[test]
+fn what_is_not_python_is_said_not_to_be_run() {
+    let script = "let n = 0;\nasync function add() {\n  const seen = n;\n  await later();\n  n = seen + 1;\n}\n";
+    let (status, out, _) = Tree::new(&[("a.js", script)]).run("prove a.js:4");
+    assert_eq!(status, 3, "{out}");
+    assert!(out.contains("it stands in no Python module"), "{out}");
+}
+
+#[test]
 fn an_interpreter_that_is_none_is_said() {
     let (status, _, err) = tree().run("prove app --python nowhere");
     assert_eq!(status, 2);

@@ -89,7 +89,9 @@ impl Aim<'_> {
         while let Some((current, distance)) = queue.pop_front() {
             for (caller, _, _) in self.program.summaries.callers.of(current) {
                 let Some(caller) = self.importable(*caller).filter(|caller| seen.insert(*caller)) else { continue };
-                if is_enough(caller) {
+                if self.is_test(caller) {
+                    continue; // it makes what it tests, and is never called twice at once
+                } else if is_enough(caller) {
                     found.push(caller);
                 } else if distance < FARTHEST_CALLER {
                     queue.push_back((caller, distance + 1));
@@ -98,6 +100,12 @@ impl Aim<'_> {
         }
         found.truncate(MOST_OTHERS);
         found
+    }
+
+    fn is_test(&self, function: FunctionRef) -> bool {
+        let is_test = |name: &str| name == "tests" || name == "conftest" || name.starts_with("test_");
+        let module = self.program.module(function.file).name;
+        is_test(self.program.function(function).name.as_str()) || module.as_str().split('.').any(is_test)
     }
 
     /// Asynchronous callers of a function, for when its own arguments cannot be made up.

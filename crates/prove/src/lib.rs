@@ -96,6 +96,13 @@ pub struct Proved {
     pub answer: Answer,
 }
 
+/// Calls that overlap.
+struct Group {
+    targets: Vec<FunctionRef>,
+    /// A caller is called in place of the function that is in question.
+    is_substitute: bool,
+}
+
 /// How a file is found by an import, in the copy.
 struct Place {
     /// The module, or the file's path, as a plan names it.
@@ -181,11 +188,13 @@ impl<'a> Session<'a> {
             if best.is_some() && Instant::now() > until {
                 break;
             }
-            let Some(found) = self.attempt(question, &group, until) else { continue };
+            let Some(found) = self.attempt(question, &group.targets, until) else { continue };
             let is_done = found.answer.verdict == Verdict::Proved;
             best = Some(match best {
-                None => found,
+                // A caller may share nothing with other calls: that nothing goes wrong there says little of the function itself.
+                Some(best) if group.is_substitute && !is_done => beside(best, found),
                 Some(best) => better(best, found),
+                None => found,
             });
             if is_done {
                 break;
@@ -194,21 +203,22 @@ impl<'a> Session<'a> {
         best.unwrap_or_else(|| Proved {
             targets: Vec::new(),
             besides: Vec::new(),
-            answer: Answer::not_runnable("it stands in no file that can be imported"),
+            answer: Answer::not_runnable("it stands in no Python module: notebooks and other languages are not run"),
         })
     }
 
     /// What is called together, the likeliest first: each target with itself, with others that use the state, and callers, for
     /// when the function's own arguments cannot be made up.
-    fn groups(&self, question: &Question, targets: &[FunctionRef]) -> Vec<Vec<FunctionRef>> {
-        let mut groups: Vec<Vec<FunctionRef>> = targets.iter().map(|target| vec![*target]).collect();
+    fn groups(&self, question: &Question, targets: &[FunctionRef]) -> Vec<Group> {
+        let group = |targets: Vec<FunctionRef>, is_substitute| Group { targets, is_substitute };
+        let mut groups: Vec<Group> = targets.iter().map(|target| group(vec![*target], false)).collect();
         let has_state = question.object.is_some() || question.rule.is_none();
         if let Some(first) = targets.first().filter(|_| has_state) {
             let companions = self.aim.companions(*first, question.object.as_deref());
-            groups.extend(companions.into_iter().map(|other| vec![*first, other]));
+            groups.extend(companions.into_iter().map(|other| group(vec![*first, other], false)));
         }
         if let [only] = targets {
-            groups.extend(self.aim.entries(*only).into_iter().map(|caller| vec![caller]));
+            groups.extend(self.aim.entries(*only).into_iter().map(|caller| group(vec![caller], true)));
         }
         groups
     }
@@ -466,7 +476,11 @@ fn rank(answer: &Answer) -> u8 {
 
 /// The one that says more; the first, when both say the same. What the other one says is told besides.
 fn better(first: Proved, second: Proved) -> Proved {
-    let (mut kept, other) = if rank(&second.answer) > rank(&first.answer) { (second, first) } else { (first, second) };
+    if rank(&second.answer) > rank(&first.answer) { beside(second, first) } else { beside(first, second) }
+}
+
+/// The first, with what the other one says told besides, unless it is settled by itself.
+fn beside(mut kept: Proved, other: Proved) -> Proved {
     if kept.answer.verdict == Verdict::Proved {
         return kept;
     }

@@ -1,4 +1,5 @@
-"""What the process gives up before any code of the project is loaded: memory, processor time and the network.
+"""What the process gives up before any code of the project is loaded: memory, processor time, the network, and a life after
+its parent's.
 
 As far as the system has it. Where something cannot be had it goes without, and says so in the verdict: the guard in
 `determinism` still refuses what Python code does, but not what an extension written in C does.
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from typing import Dict
 
@@ -22,10 +24,20 @@ FILE_SIZE = 256 << 20
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 
+#: Of prctl(2): which signal comes when the parent ends.
+_PR_SET_PDEATHSIG = 1
+
 
 def confine() -> Dict[str, bool]:
     """Gives all of it up; says what could be done."""
+    _end_with_parent()
     return {"memory": _limit_resources(), "network": _leave_network()}
+
+
+def _end_with_parent() -> None:
+    """Who is interrupted at a terminal has no time to end the processes that it has started."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _limit_resources() -> bool:

@@ -273,15 +273,15 @@ class Builder:
         return Stub(self._world, name)
 
 
-def largest_number(function: Callable[..., Any], owner: Any, namespace: Dict[str, Any]) -> int:
-    """The largest whole number that a function, its object's constructor or its module's variables start out with."""
+def largest_number(function: Callable[..., Any], owner: Any, namespace: Dict[str, Any]) -> Any:
+    """The largest number that a function, its object's constructor or its module's variables start out with."""
     found: List[Any] = [1]
     for code in [getattr(item, "__code__", None) for item in (inspect.unwrap(function), getattr(owner, "__init__", None))]:
         found.extend(code.co_consts if code is not None else ())
     found.extend(getattr(getattr(owner, "__init__", None), "__defaults__", None) or ())
     for value in list(namespace.values()):
         found.extend(value.values() if type(value) is dict else [value])
-    return max(number for number in found if type(number) is int and number <= LARGEST)
+    return max(number for number in found if type(number) in (int, float) and number <= LARGEST)
 
 
 #: Larger numbers are no amounts of anything.
