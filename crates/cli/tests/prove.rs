@@ -161,15 +161,15 @@ fn a_diff_logs_accesses_and_can_be_taken_back() {
 #[test]
 fn what_cannot_be_settled_is_3_and_what_is_missing_is_named() {
     let tree =
-        Tree::new(&[("a.py", "async def pay(amount):\n    if amount != 7:\n        raise ValueError(amount)\n")]);
+        Tree::new(&[("a.py", "async def pay(kind):\n    if kind != 'cash':\n        raise ValueError(kind)\n")]);
     let (status, out, _) = tree.run("prove a.py:2");
     assert_eq!(status, 3, "{out}");
     assert!(out.starts_with("inconclusive: every call raises by itself: ValueError"), "{out}");
     assert!(out.contains("= help: --hint args.NAME=VALUE"), "{out}");
-    let (status, out, _) = tree.run("prove a.py:2 --hint args.amount=7");
+    let (status, out, _) = tree.run("prove a.py:2 --hint args.kind=\"cash\"");
     assert_eq!(status, 0, "{out}");
     assert!(out.starts_with("no violation within bounds: no schedule of 3 overlapping calls"), "{out}");
-    let (status, _, err) = tree.run("prove a.py:2 --hint amount=7");
+    let (status, _, err) = tree.run("prove a.py:2 --hint kind=7");
     assert_eq!(status, 2);
     assert!(err.contains("known are args.NAME"), "{err}");
 }

@@ -53,19 +53,24 @@ impl Engine {
         self.with_findings(options, what, |scene, asked, outcome| {
             let settings = scene.settings(proving)?;
             let (findings, unprovable) = chosen(&asked, what, outcome)?;
-            let session = scene.session(&settings)?;
-            self.enter(Stage::Proving(findings.len().max(1)));
-            let mut proofs: Vec<Proof> = findings.iter().map(|finding| scene.proof(&session, finding)).collect();
-            if let (Asked::Line(path, line), true) = (&asked, findings.is_empty()) {
-                proofs.push(scene.proof_of_place(&session, path, *line)?);
+            let tool = format!("racewalk {}", env!("CARGO_PKG_VERSION"));
+            let mut told = Proofs { version: 1, tool, interpreter: None, unprovable, proofs: Vec::new() };
+            let place = if let (Asked::Line(path, line), true) = (asked, findings.is_empty()) {
+                Some((path, line))
+            } else {
+                None
+            };
+            if findings.is_empty() && place.is_none() {
+                return Ok(told);
             }
-            Ok(Proofs {
-                version: 1,
-                tool: format!("racewalk {}", env!("CARGO_PKG_VERSION")),
-                interpreter: session.interpreter().to_string_lossy().into_owned(),
-                unprovable,
-                proofs,
-            })
+            let session = scene.session(&settings)?;
+            told.interpreter = Some(session.interpreter().to_string_lossy().into_owned());
+            self.enter(Stage::Proving(findings.len().max(1)));
+            told.proofs.extend(findings.iter().map(|finding| scene.proof(&session, finding)));
+            if let Some((path, line)) = place {
+                told.proofs.push(scene.proof_of_place(&session, &path, line)?);
+            }
+            Ok(told)
         })
     }
 

@@ -308,8 +308,8 @@ pub struct Proofs {
     pub version: u32,
     /// The tool and its version.
     pub tool: String,
-    /// The interpreter that ran the code.
-    pub interpreter: String,
+    /// The interpreter that ran the code; none when there was nothing to run.
+    pub interpreter: Option<String>,
     /// Findings beneath what was asked for that are of no kind that can be proved.
     pub unprovable: usize,
     /// By path, line and rule.
