@@ -160,8 +160,7 @@ fn a_diff_logs_accesses_and_can_be_taken_back() {
 
 #[test]
 fn what_cannot_be_settled_is_3_and_what_is_missing_is_named() {
-    let tree =
-        Tree::new(&[("a.py", "async def pay(kind):\n    if kind != 'cash':\n        raise ValueError(kind)\n")]);
+    let tree = Tree::new(&[("a.py", "async def pay(kind):\n    if kind != 'cash':\n        raise ValueError(kind)\n")]);
     let (status, out, _) = tree.run("prove a.py:2");
     assert_eq!(status, 3, "{out}");
     assert!(out.starts_with("inconclusive: every call raises by itself: ValueError"), "{out}");

@@ -3,8 +3,9 @@
 use crate::discover::Project;
 use crate::disk::Disk;
 use crate::git;
-use crate::names::is_project;
+use crate::names::{is_init, is_project};
 use crate::walk::everything;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,8 +58,8 @@ impl Scratch {
         self.disk.write_with_directories(&path, text).map(|()| path)
     }
 
-    /// A copy of a project beneath a directory of this name: of its sources, and where something marks its root, of everything
-    /// that is no environment, cache or history. The copy's root has the name of the project's.
+    /// A copy of a project beneath a directory of this name: of its sources and packages, and where something marks its root, of
+    /// everything that is no environment, cache or history. The copy's root has the name of the project's.
     ///
     /// # Errors
     /// Says in words why there is none.
@@ -66,10 +67,22 @@ impl Scratch {
         let files = if is_project(&self.disk, &project.root) {
             everything(&self.disk, &project.root)
         } else {
-            let own = project.files.iter().filter(|file| !file.is_installed());
-            own.map(|file| file.path.clone()).collect()
+            self.sources(project)
         };
         self.take(&project.root, files, name)
+    }
+
+    /// The sources of a project that nothing marks, and what else lies in its packages.
+    fn sources(&self, project: &Project) -> Vec<PathBuf> {
+        let own = project.files.iter().filter(|file| !file.is_installed());
+        let mut files: BTreeSet<PathBuf> = own.map(|file| file.path.clone()).collect();
+        let inits = files.iter().filter(|file| is_init(file));
+        let packages: BTreeSet<PathBuf> = inits.filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        let is_outermost = |package: &&PathBuf| !package.parent().is_some_and(|above| packages.contains(above));
+        for package in packages.iter().filter(is_outermost).filter(|package| **package != project.root) {
+            files.extend(everything(&self.disk, package));
+        }
+        files.into_iter().collect()
     }
 
     /// A copy of a directory with everything in it that is no environment, cache or history.

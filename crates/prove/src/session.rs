@@ -31,8 +31,8 @@ pub(crate) struct Place {
     pub(crate) spec: String,
     /// Relative to the root.
     pub(crate) path: String,
-    /// Where its imports are looked for, relative to the root.
-    source_root: String,
+    /// From where its name counts, relative to the root; none when its name doesn't lead to it.
+    source_root: Option<String>,
 }
 
 /// A copy of a project with all that is needed to run parts of it.
@@ -166,10 +166,12 @@ impl<'a> Session<'a> {
     fn plan(&self, question: &Question, targets: &[FunctionRef]) -> Option<Plan> {
         let call = |target: &FunctionRef| Some(Target { call: self.name(*target)?, ..Target::default() });
         let place = self.place(question.function.file)?;
-        let mut path: Vec<String> = vec![place.source_root.clone()];
-        for other in self.places.iter().flatten() {
-            if !path.contains(&other.source_root) {
-                path.push(other.source_root.clone());
+        let mut path: Vec<String> = Vec::new();
+        // The target's own comes first.
+        for root in std::iter::once(place).chain(self.places.iter().flatten()).filter_map(|it| it.source_root.as_ref())
+        {
+            if !path.contains(root) {
+                path.push(root.clone());
             }
         }
         let rule = question.rule.as_deref().map(|rule| short(rule).to_owned());
@@ -289,18 +291,17 @@ fn place(path: &Path, name: Option<&str>, root: &Path) -> Option<Place> {
         return None;
     }
     let inside = paths::relative(path.strip_prefix(root).ok()?, Path::new(""));
-    let is_init = path.file_stem().is_some_and(|stem| stem == "__init__");
-    let module = if is_init { path.parent()? } else { path }.with_extension("");
+    let is_package = path.file_stem().is_some_and(|stem| stem == "__init__");
+    let module = if is_package { path.parent()? } else { path }.with_extension("");
     let segments: Vec<&str> = name.unwrap_or_default().split('.').collect();
     let above = module.ancestors().nth(segments.len()).filter(|above| above.starts_with(root));
-    let leads = |above: &&Path| above.join(segments.join("/")) == module;
-    // A name without a dot may be a library's.
-    Some(match above.filter(leads).filter(|_| segments.len() > 1) {
-        Some(above) => Place { spec: segments.join("."), path: inside, source_root: paths::relative(above, root) },
-        None => {
-            let around = paths::relative(path.parent()?, root);
-            Place { spec: inside.clone(), path: inside, source_root: around }
-        }
+    let source_root = above.filter(|above| above.join(segments.join("/")) == module);
+    // A module's name without a dot may be a library's.
+    let is_named = source_root.is_some() && (is_package || segments.len() > 1);
+    Some(Place {
+        spec: if is_named { segments.join(".") } else { inside.clone() },
+        path: inside,
+        source_root: source_root.map(|above| paths::relative(above, root)),
     })
 }
 
@@ -353,10 +354,11 @@ mod tests {
             let place = place(Path::new(path), Some(name), Path::new("/r")).unwrap();
             (place.spec, place.source_root)
         };
-        let own = |spec: &str, root: &str| (spec.to_owned(), root.to_owned());
-        assert_eq!(of("/r/src/shop/api.py", "shop.api"), own("shop.api", "src"));
-        assert_eq!(of("/r/shop/sub/__init__.py", "shop.sub"), own("shop.sub", "."));
-        assert_eq!(of("/r/queue.py", "queue"), own("queue.py", "."));
-        assert_eq!(of("/r/my-tools/x.py", "my_tools.x"), own("my-tools/x.py", "my-tools"));
+        let own = |spec: &str, root: Option<&str>| (spec.to_owned(), root.map(str::to_owned));
+        assert_eq!(of("/r/src/shop/api.py", "shop.api"), own("shop.api", Some("src")));
+        assert_eq!(of("/r/shop/__init__.py", "shop"), own("shop", Some(".")), "its directory is on nobody's path");
+        assert_eq!(of("/r/shop/sub/__init__.py", "shop.sub"), own("shop.sub", Some(".")));
+        assert_eq!(of("/r/queue.py", "queue"), own("queue.py", Some(".")));
+        assert_eq!(of("/r/my-tools/x.py", "my_tools.x"), own("my-tools/x.py", None));
     }
 }

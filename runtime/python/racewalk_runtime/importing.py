@@ -249,6 +249,8 @@ class _MissingModule(types.ModuleType):
     """Has every name."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__version__":
+            return "0.0.0"
         if name.startswith("__"):
             raise AttributeError(name)
         value: Any
@@ -278,7 +280,15 @@ class MissingName(Stub):
     def __or__(self, _other: Any) -> "MissingName":
         return self
 
-    __ror__ = __or__
+    __ror__ = __add__ = __or__
+
+    def __radd__(self, other: Any) -> Any:
+        return other
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        """As the type of a field of pydantic's it stands for any value."""
+        from pydantic_core import core_schema
+        return core_schema.any_schema()
 
 
 class Permissive:

@@ -212,6 +212,9 @@ class Loading(ProjectTest):
             Base = nowhere.Base
             nowhere_is = importlib.metadata.version("nowhere-at-all")
             place = pathlib.Path(nowhere.settings()) / nowhere.directory
+            words = nowhere.words
+            words += ("more",)
+            major = int(nowhere.__version__.split(".")[0])
 
             class Handler(Base["argument"]):
                 def __init__(self):
