@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// List what code shares, waits for, starts, locks and calls; for a function, answer the five questions
     Inventory(InventoryArguments),
+    /// Run the code around findings in every order that its environment can bring about: which of them really happen? This
+    /// executes the project's code
+    Prove(ProveArguments),
     /// List the rules
     Rules(RulesArguments),
     /// Explain a rule, or a runtime message by the rules whose defects cause it
@@ -205,6 +208,118 @@ pub(crate) struct CheckArguments {
     /// Report what the changes since this git revision have caused, in whatever file: commits, and what is not committed
     #[arg(long, value_name = "REV", conflicts_with = "stdin_filename")]
     pub(crate) changed_since: Option<String>,
+
+    /// Prove what is found, as `prove` does: this executes the project's code
+    #[arg(long, conflicts_with = "stdin_filename")]
+    pub(crate) prove: bool,
+
+    /// With --prove: seconds for all findings together
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, requires = "prove", value_parser = seconds)]
+    pub(crate) prove_budget: f64,
+
+    /// With --prove: run the code without asking
+    #[arg(long, requires = "prove")]
+    pub(crate) yes: bool,
+}
+
+/// `prove`.
+#[derive(Args, Debug)]
+pub(crate) struct ProveArguments {
+    /// A finding by its fingerprint or the start of one, a place (`app/bank.py:42`: its findings, else the function there), or
+    /// a file or directory: everything beneath it that can be proved [default: .]
+    #[arg(value_name = "FINDING|PATH:LINE|PATH")]
+    pub(crate) what: Option<String>,
+
+    /// How to print what came of it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output_format: ProofFormat,
+
+    /// Run the project's code without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// The virtual environment, or the interpreter, that runs the code [default: .venv or venv in the project, the active
+    /// environment, python3]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Seconds for the search of one finding [default: 2, or the configuration's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) budget: Option<f64>,
+
+    /// Say something about the code, such as `args.amount=5` or `policy=store`; may be repeated
+    #[arg(long = "hint", value_name = "KEY=VALUE", value_parser = racewalk_engine::Hint::parse)]
+    pub(crate) hints: Vec<racewalk_engine::Hint>,
+
+    /// Write a test that fails as long as the defect is there: PATH (one schedule, for pytest), `stress=PATH` (many calls) or
+    /// `property=PATH` (Hypothesis chooses); it must lie in the project
+    #[arg(long = "write-test", value_name = "[VARIANT=]PATH", value_parser = written_test)]
+    pub(crate) tests: Vec<(String, PathBuf)>,
+
+    /// How many calls a stress test makes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub(crate) calls: Option<u32>,
+
+    /// Look whether a change is a fix: a patch, or a directory with the changed project
+    #[arg(long, value_name = "PATCH|DIRECTORY")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// Write who touched the state when: FILE (JSON for a name in .json, else text), or `perfetto=FILE`
+    #[arg(long = "trace", value_name = "[FORMAT=]FILE", value_parser = trace)]
+    pub(crate) traces: Vec<(String, PathBuf)>,
+
+    /// Run nothing, and print a diff that makes the files log each access of the state, with task, old and new value; `git apply
+    /// -R` takes it away again
+    #[arg(long, conflicts_with_all = ["tests", "against", "traces"])]
+    pub(crate) instrument: bool,
+
+    /// How often a failing schedule is replayed on the stock event loop [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) replays: Option<u32>,
+
+    /// Findings beneath a path that are merely possible, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// As `check` takes it
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(crate) select: Vec<String>,
+
+    /// As `check` takes it
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(crate) ignore: Vec<String>,
+
+    /// As `check` takes it
+    #[arg(long)]
+    pub(crate) isolated: bool,
+
+    /// As `check` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Some seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| (0.01..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "a number of seconds is expected, from 0.01 up to a day".to_owned())
+}
+
+fn written_test(text: &str) -> Result<(String, PathBuf), String> {
+    kind_and_path(text, &["regression", "stress", "property"], |_| "regression")
+}
+
+fn trace(text: &str) -> Result<(String, PathBuf), String> {
+    let is_json = |path: &str| if path.ends_with(".json") { "json" } else { "text" };
+    kind_and_path(text, &["text", "json", "perfetto"], is_json)
+}
+
+/// `KIND=PATH`, or a path whose kind follows from it.
+fn kind_and_path(text: &str, kinds: &[&str], usual: fn(&str) -> &'static str) -> Result<(String, PathBuf), String> {
+    let (kind, path) = match text.split_once('=') {
+        Some((kind, path)) if kinds.contains(&kind) => (kind, path),
+        _ => (usual(text), text),
+    };
+    if path.is_empty() { Err("a path is expected".to_owned()) } else { Ok((kind.to_owned(), PathBuf::from(path))) }
 }
 
 /// `inventory`.
@@ -288,6 +403,16 @@ pub(crate) enum InventoryFormat {
     Json,
     /// Markdown, for reviews and assistants
     Markdown,
+}
+
+/// Formats of proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProofFormat {
+    /// To read on a terminal
+    #[default]
+    Text,
+    /// One object, for programs
+    Json,
 }
 
 /// Formats of the list of rules.

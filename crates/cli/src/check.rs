@@ -2,9 +2,9 @@
 
 use crate::arguments::{self, CheckArguments, Format};
 use crate::profile::{self, Profile};
-use crate::{cache, output, progress};
+use crate::{cache, consent, output, progress};
 use racewalk_engine::report::{self, Severity, Skipped};
-use racewalk_engine::{BaselineFile, CacheDirectory, Engine, FailOn, Options, Outcome};
+use racewalk_engine::{BaselineFile, CacheDirectory, Engine, FailOn, Options, Outcome, ProveInCheck, Proving};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +36,9 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode, String> {
 
 fn check(arguments: &CheckArguments, profile: Option<&Profile>) -> Result<Outcome, String> {
     let options = options(arguments)?;
+    if options.prove.is_some() {
+        consent::ask(&options, arguments.yes)?;
+    }
     let text = match stdin_name(arguments)? {
         Some(name) => Some((name, read_stdin()?)),
         None => None,
@@ -75,6 +78,10 @@ fn options(arguments: &CheckArguments) -> Result<Options, String> {
         Some(file) => BaselineFile::Named(file.clone()),
         None => BaselineFile::Project,
     };
+    options.prove = arguments.prove.then(|| ProveInCheck {
+        seconds: arguments.prove_budget,
+        how: Proving { python: arguments.python.clone(), ..Proving::default() },
+    });
     Ok(options)
 }
 

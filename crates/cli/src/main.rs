@@ -4,12 +4,14 @@ mod arguments;
 mod baseline;
 mod cache;
 mod check;
+mod consent;
 mod debug;
 mod explain;
 mod inventory;
 mod output;
 mod profile;
 mod progress;
+mod prove;
 mod rules;
 
 use arguments::{Cli, Command};
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         None => check::run(&cli.check),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Inventory(arguments)) => inventory::run(&arguments),
+        Some(Command::Prove(arguments)) => prove::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Baseline(command)) => baseline::run(&command),

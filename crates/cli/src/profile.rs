@@ -93,6 +93,7 @@ fn name(stage: Stage) -> &'static str {
         Stage::Gathering => GATHERING,
         Stage::Judging(_) => "rules",
         Stage::Reporting => "reporting",
+        Stage::Proving(_) => "proving",
     }
 }
 

@@ -62,6 +62,7 @@ impl Progress {
             Stage::Gathering => "gathering facts".to_owned(),
             Stage::Judging(rules) => format!("running {rules} rules"),
             Stage::Reporting => "reporting".to_owned(),
+            Stage::Proving(findings) => format!("proving {findings} findings"),
         });
     }
 

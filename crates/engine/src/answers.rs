@@ -44,6 +44,18 @@ impl Engine {
         cache(&Disk::default(), options).map(|cache| cache.directory().to_owned())
     }
 
+    /// The user has agreed before that this project's code is run.
+    pub fn may_run_code(&self, options: &Options) -> bool {
+        cache(&Disk::default(), options).is_some_and(|cache| cache.is_agreed())
+    }
+
+    /// Keeps in mind that the user has agreed, where answers are kept.
+    pub fn agree_to_run_code(&self, options: &Options) {
+        if let Some(cache) = cache(&Disk::default(), options) {
+            cache.agree();
+        }
+    }
+
     /// Removes all answers that are kept there.
     pub fn clear_cache(&self, options: &Options) -> Option<CacheClearing> {
         let cache = cache(&Disk::default(), options)?;

@@ -13,6 +13,7 @@ mod lower;
 mod measure;
 mod models;
 mod present;
+mod prove;
 mod selection;
 mod suppress;
 mod tool;
@@ -22,7 +23,9 @@ pub use baseline::{BaselineFile, BaselinePruning, BaselineUpdate};
 pub use costs::Costs;
 pub use explain::Explanation;
 pub use measure::AwaitedCall;
+pub use prove::{ProveInCheck, Proving};
 pub use racewalk_project::{FailOn, Failure, did_you_mean, nearest};
+pub use racewalk_prove::Hint;
 pub use racewalk_report as report;
 pub use racewalk_rules::{Clocks, Question, Rule};
 
@@ -66,6 +69,8 @@ pub struct Options {
     pub changed_since: Option<String>,
     /// Where answers are kept, and found when nothing has changed. Texts that are no files are not looked up there.
     pub cache: CacheDirectory,
+    /// Run the code around what is found: it is proved, or not.
+    pub prove: Option<ProveInCheck>,
 }
 
 impl Options {
@@ -83,6 +88,7 @@ impl Options {
             baseline: BaselineFile::default(),
             changed_since: None,
             cache: CacheDirectory::default(),
+            prove: None,
         }
     }
 
@@ -127,6 +133,8 @@ pub enum Stage {
     Judging(usize),
     /// Turning findings into the report.
     Reporting,
+    /// Running the code around this many findings.
+    Proving(usize),
 }
 
 /// The analyser.
@@ -216,13 +224,23 @@ impl Engine {
     fn check_in_pool(&self, disk: &Disk, options: &Options) -> Result<Outcome, Failure> {
         let (vocabulary, mut project) = self.discovered(disk, options)?;
         let baseline = baseline::for_check(disk, options, &project.root)?;
-        let disk = &answers::watched(disk, options);
-        let mut outcome = match &options.changed_since {
-            Some(revision) => self.judged_since(revision, disk, options, &vocabulary, project)?,
-            None => self.judged(disk, options, &vocabulary, &mut project)?,
+        let watched = &answers::watched(disk, options);
+        let (mut outcome, linked) = match &options.changed_since {
+            Some(revision) => (self.judged_since(revision, watched, options, &vocabulary, project.clone())?, None),
+            None => self.judged_with(Kept::default(), watched, options, &vocabulary, &mut project)?,
         };
         if let Some(baseline) = baseline {
             baseline::hold_back(&baseline, &mut outcome.report);
+        }
+        let linked = match linked {
+            None if options.prove.is_some() => Some(self.linked(disk, options, &mut project)?),
+            linked => linked,
+        };
+        if let Some(linked) = &linked {
+            self.prove_findings(disk, options, &project, linked, &mut outcome)?;
+        }
+        if self.is_last {
+            std::mem::forget(linked);
         }
         Ok(outcome)
     }

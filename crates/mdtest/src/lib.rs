@@ -19,9 +19,11 @@ mod case;
 mod documentation;
 mod expectation;
 mod outcome;
+mod proofs;
 mod sandbox;
 
 pub use documentation::documentation_failures;
+pub use proofs::proof_failures;
 
 use case::Case;
 use rayon::prelude::*;

@@ -3,7 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test lays out the files that the analyser then reads")]
 
 use racewalk_engine::report::Report;
-use racewalk_engine::{Engine, Options};
+use racewalk_engine::report::proof::Proof;
+use racewalk_engine::{Engine, Options, Proving};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,13 @@ impl Sandbox {
         let options = Options { strict, ..Options::new(self.0.clone()) };
         let outcome = Engine::default().check(&options).map_err(|failure| failure.to_string())?;
         Ok(outcome.report)
+    }
+
+    /// Runs the code around a line as a user would.
+    pub(crate) fn prove(&self, what: &str) -> Result<Vec<Proof>, String> {
+        let options = Options::new(self.0.clone());
+        let proofs = Engine::default().prove(&options, what, &Proving::default());
+        Ok(proofs.map_err(|failure| failure.to_string())?.proofs)
     }
 }
 

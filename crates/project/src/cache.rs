@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The directory's name at the root of a project.
 pub(crate) const NAME: &str = ".racewalk_cache";
 
+/// The file that says that the project's code may be run.
+const AGREED: &str = "may-run-code";
+
 /// As much is kept, the latest used.
 const MOST_BYTES: u64 = 64 << 20;
 const MOST_ENTRIES: usize = 500;
@@ -86,6 +89,18 @@ impl Cache {
         }
     }
 
+    /// The user has agreed that the project's code is run.
+    pub fn is_agreed(&self) -> bool {
+        self.disk.is_file(&self.directory.join(AGREED))
+    }
+
+    /// Keeps in mind that the user has agreed.
+    pub fn agree(&self) {
+        if self.make_directory() {
+            self.disk.write_whole(&self.directory.join(AGREED), b"");
+        }
+    }
+
     /// Takes out all entries, and the directory if there is nothing else in it; says how many they were, and their bytes.
     pub fn clear(&self) -> (usize, u64) {
         let mut removed = (0, 0);
@@ -95,6 +110,7 @@ impl Cache {
             }
         }
         self.disk.remove_directory(&self.shelf());
+        self.disk.remove_file(&self.directory.join(AGREED));
         for (name, content) in MARKS {
             let path = self.directory.join(name);
             if self.disk.read(&path).is_ok_and(|found| *found == *content.as_bytes()) {

@@ -27,6 +27,17 @@ pub struct Config {
     pub models: Vec<PathBuf>,
     /// Which findings make the check fail.
     pub fail_on: Option<FailOn>,
+    /// How code is run to prove findings.
+    pub prove: Prove,
+}
+
+/// How code is run to prove findings.
+#[derive(Clone, Debug, Default, Hash)]
+pub struct Prove {
+    /// Milliseconds for the search of one finding.
+    pub budget: Option<u64>,
+    /// What the user says about the code, `KEY=VALUE`, each with the symbol that it is said of: empty for all.
+    pub hints: Vec<(String, String)>,
 }
 
 /// Settings for the files that match.
@@ -110,8 +121,13 @@ impl Vocabulary {
     }
 }
 
-const KEYS: [&str; 8] = ["select", "ignore", "severity", "per-path", "exclude", "python-version", "models", "fail-on"];
+const KEYS: [&str; 9] =
+    ["select", "ignore", "severity", "per-path", "exclude", "python-version", "models", "fail-on", "prove"];
 const PER_PATH_KEYS: [&str; 3] = ["paths", "select", "ignore"];
+const PROVE_KEYS: [&str; 2] = ["budget", "hints"];
+
+/// The symbol under which hints stand that are meant for all.
+const ALL_SYMBOLS: &str = "*";
 
 /// The configuration that holds for a directory: the nearest one above it.
 pub(crate) fn find(disk: &Disk, directory: &Path, vocabulary: &Vocabulary, working: &Path) -> Result<Config, String> {
@@ -179,6 +195,7 @@ impl Reader<'_> {
             "exclude" => config.exclude = self.globs(value)?,
             "python-version" => config.python_version = Some(python_version(value)?),
             "models" => config.models = value.strings(|path| Ok(self.base.join(path)))?,
+            "prove" => config.prove = self.prove(document, value)?,
             _ => config.fail_on = Some(FailOn::named(value.string()?).map_err(|message| value.complain(&message))?),
         }
         Ok(())
@@ -193,6 +210,18 @@ impl Reader<'_> {
             self.vocabulary.check(rule)?;
             Ok((rule.to_owned(), severity(level)?))
         })
+    }
+
+    fn prove<'d, 'a>(&self, document: &'d Document<'a>, value: Value<'d, 'a>) -> Result<Prove, String> {
+        let mut prove = Prove::default();
+        document.read_table(value.table()?, &PROVE_KEYS, |key, value| {
+            match key {
+                "budget" => prove.budget = Some(value.milliseconds()?),
+                _ => prove.hints = hints(value)?,
+            }
+            Ok(())
+        })?;
+        Ok(prove)
     }
 
     fn per_path<'d, 'a>(&self, document: &'d Document<'a>, value: Value<'d, 'a>) -> Result<Vec<PerPath>, String> {
@@ -220,6 +249,16 @@ impl Reader<'_> {
         let patterns = elements.iter().map(Value::string).collect::<Result<Vec<_>, _>>()?;
         Globs::new(self.base, &patterns).map_err(|(index, message)| elements[index].complain(&message))
     }
+}
+
+/// A table from symbols to arrays of hints.
+fn hints(value: Value<'_, '_>) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    for (symbol, hints) in value.members()? {
+        let symbol = if symbol == ALL_SYMBOLS { "" } else { symbol };
+        found.extend(hints.strings(|hint| Ok((symbol.to_owned(), hint.to_owned())))?);
+    }
+    Ok(found)
 }
 
 fn severity(name: &str) -> Result<Severity, String> {
@@ -288,6 +327,16 @@ mod tests {
         assert_eq!(config.models, [PathBuf::from("/p/m.toml")]);
         assert_eq!(config.severity, [("blocking-call".to_owned(), Severity::Hint)]);
         assert!(config.per_path[0].paths.matches(Path::new("/p/a/tests/x.py")));
+    }
+
+    #[test]
+    fn hints_stand_under_the_symbol_that_they_are_said_of() {
+        let text = "[prove]\nbudget = 2.5\n[prove.hints]\n'*' = ['policy=store']\n'Bank.pay' = ['args.amount=5']\n";
+        let prove = read(text).unwrap().prove;
+        assert_eq!(prove.budget, Some(2500));
+        let said = |symbol: &str, hint: &str| (symbol.to_owned(), hint.to_owned());
+        assert_eq!(prove.hints, [said("", "policy=store"), said("Bank.pay", "args.amount=5")]);
+        assert!(read("[prove]\nbudget = -1").unwrap_err().contains("racewalk.toml:2: `budget` must be"));
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub struct SourceFile {
 }
 
 /// The files of a program, and what is known of it before they are read.
-#[derive(Debug, Default, Hash)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Project {
     /// Files, sorted by path.
     pub files: Vec<SourceFile>,

@@ -151,6 +151,17 @@ impl Disk {
         std::fs::write(path, text).map_err(|error| describe(&error))
     }
 
+    /// The same, where the directories around it need not exist.
+    ///
+    /// # Errors
+    /// Says in words why it cannot be written.
+    pub fn write_with_directories(&self, path: &Path, text: &str) -> Result<(), String> {
+        if let Some(parent) = path.parent() {
+            self.make_directory(parent);
+        }
+        self.write(path, text)
+    }
+
     /// Gives the file this content, so that others see all of it or none. False when that cannot be done.
     pub(crate) fn write_whole(&self, path: &Path, content: &[u8]) -> bool {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -166,6 +177,26 @@ impl Disk {
     /// Makes a directory, and those above it, unless they are there.
     pub(crate) fn make_directory(&self, path: &Path) -> bool {
         std::fs::create_dir_all(path).is_ok()
+    }
+
+    /// Makes a directory that is new, and that nobody else may read.
+    pub(crate) fn make_private_directory(&self, path: &Path) -> Result<(), String> {
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path).map_err(|error| describe(&error))
+    }
+
+    /// Copies a file, as it is stored, and makes the directories around the copy.
+    pub(crate) fn copy(&self, from: &Path, to: &Path) -> Result<(), String> {
+        let parent = to.parent().map_or(Ok(()), std::fs::create_dir_all);
+        parent.and_then(|()| std::fs::copy(from, to)).map(|_| ()).map_err(|error| describe(&error))
+    }
+
+    /// Removes a directory with all that is in it, as far as that can be done.
+    pub(crate) fn remove_tree(&self, path: &Path) {
+        // What is left lies among temporary files, and harms nobody.
+        let _ = std::fs::remove_dir_all(path);
     }
 
     /// Removes a file, if that can be done.

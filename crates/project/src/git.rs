@@ -1,8 +1,9 @@
-//! What has changed since a revision, and what stood in its place: asked of the `git` program.
+//! What has changed since a revision, and what stood in its place: asked of the `git` program, which also applies patches to
+//! copies.
 //!
 //! Calling it costs some milliseconds and no dependency, and it knows all that a repository can be: worktrees, partial
-//! clones, filters, object formats to come. Nothing is checked out and nothing written, the index included, and objects
-//! that a partial clone lacks are not fetched.
+//! clones, filters, object formats to come. In a repository nothing is checked out and nothing written, the index included, and
+//! objects that a partial clone lacks are not fetched.
 
 use crate::walk::SOURCE_ENDINGS;
 use rustc_hash::FxHashMap;
@@ -56,7 +57,7 @@ impl Changes {
         let Place { top, is_shallow } = Place::find(directory)?;
         let looked_at = looked_at(&top, files);
         let looked_at: Vec<&str> = looked_at.iter().map(String::as_str).collect();
-        let git = Git { directory: top };
+        let git = Git { directory: top, option: CHANGED_SINCE };
         let revision = git.commit(revision, is_shallow)?;
         let untracked = git.ask(&[&UNTRACKED[..], &looked_at].concat(), "")?;
         let differing = git.ask(&[&DIFFERENCES[..], &[&revision, "--"], &looked_at].concat(), "")?;
@@ -112,7 +113,7 @@ struct Place {
 
 impl Place {
     fn find(directory: &Path) -> Result<Self, String> {
-        let git = Git { directory: directory.to_owned() };
+        let git = Git { directory: directory.to_owned(), option: CHANGED_SINCE };
         let asked = ["rev-parse", "--is-shallow-repository", "--show-prefix", "--show-toplevel"];
         let answer = git.ask(&asked, "");
         let answer = answer
@@ -130,6 +131,17 @@ impl Place {
 /// The program, run in a directory.
 struct Git {
     directory: PathBuf,
+    /// The option of ours that needs it.
+    option: &'static str,
+}
+
+/// The option that compares with a revision.
+const CHANGED_SINCE: &str = "--changed-since";
+
+/// Changes the files in a directory, which need not be in a repository, by a patch.
+pub(crate) fn apply(patch: &Path, directory: &Path) -> Result<(), String> {
+    let git = Git { directory: directory.to_owned(), option: "--against" };
+    git.ask(&["apply", "--whitespace=nowarn", &patch.to_string_lossy()], "").map(|_| ())
 }
 
 impl Git {
@@ -170,13 +182,17 @@ impl Git {
         // A monitor of the file system would be another program that is run.
         command.args(["-c", "core.fsmonitor=false"]).args(arguments);
         command.current_dir(&self.directory).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(above) = self.directory.parent().filter(|_| self.option != CHANGED_SINCE) {
+            // A repository around the copy has no say.
+            command.env("GIT_CEILING_DIRECTORIES", above).env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+        }
         // Messages in English, no lock for a refreshed index, no network.
         command.env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1");
         let mut child = command.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
-                "--changed-since asks the `git` program, which is not on the PATH: install it".to_owned()
+                format!("{} asks the `git` program, which is not on the PATH: install it", self.option)
             }
-            kind => format!("--changed-since asks the `git` program, which cannot be run: {kind}"),
+            kind => format!("{} asks the `git` program, which cannot be run: {kind}", self.option),
         })?;
         let stdin = child.stdin.take();
         let output = std::thread::scope(|scope| {
@@ -190,7 +206,7 @@ impl Git {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().next().unwrap_or("it failed without a word");
-        Err(format!("--changed-since: git says: {}", said.trim_start_matches("fatal: ")))
+        Err(format!("{}: git says: {}", self.option, said.trim_start_matches("fatal: ")))
     }
 }
 

@@ -73,6 +73,25 @@ impl<'d, 'a> Value<'d, 'a> {
         self.expect("a string", self.value.get_ref().as_str())
     }
 
+    /// A time, written in seconds.
+    pub(crate) fn milliseconds(&self) -> Result<u64, String> {
+        let value = self.value.get_ref();
+        let text = value.as_integer().map(|number| number.as_str());
+        let text = text.or_else(|| value.as_float().map(|number| number.as_str()));
+        let seconds = text.and_then(|text| text.parse().ok()).filter(|seconds: &f64| (0.0..1e6).contains(seconds));
+        self.expect("a number of seconds", seconds.map(|seconds| (seconds * 1000.0) as u64))
+    }
+
+    /// The values of a table whose keys are free, by their keys.
+    pub(crate) fn members(&self) -> Result<Vec<(&'d str, Value<'d, 'a>)>, String> {
+        let members = self.table()?.iter();
+        let member = |(key, value): (&'d Spanned<std::borrow::Cow<'a, str>>, &'d Spanned<DeValue<'a>>)| {
+            let key: &str = key.get_ref();
+            (key, Value { document: self.document, key, value })
+        };
+        Ok(members.map(|(key, value)| member((key, value))).collect())
+    }
+
     /// A table.
     pub(crate) fn table(&self) -> Result<&'d DeTable<'a>, String> {
         self.expect("a table", self.value.get_ref().as_table())

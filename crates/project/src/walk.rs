@@ -88,6 +88,20 @@ pub(crate) fn walk(disk: &Disk, root: &Path, depth: Option<usize>, exclude: &Glo
     found
 }
 
+/// Every file beneath a directory, ignored ones included, sorted; without environments, caches and history. Links to directories
+/// are not followed.
+pub(crate) fn everything(disk: &Disk, root: &Path) -> Vec<PathBuf> {
+    let filter = disk.clone();
+    let entries = WalkBuilder::new(root)
+        .standard_filters(false)
+        .filter_entry(move |entry| entry.depth() == 0 || enters(&filter, entry, &Globs::default()))
+        .build();
+    let files = entries.flatten().map(DirEntry::into_path).filter(|path| disk.is_file(path));
+    let mut files: Vec<PathBuf> = files.collect();
+    files.sort();
+    files
+}
+
 /// A walk would come by this file, if it stood there: what it was ignored by is not asked.
 fn would_find(file: &Path, root: &Path, depth: Option<usize>, exclude: &Globs) -> bool {
     let steps: Vec<_> = file.strip_prefix(root).unwrap_or(file).components().collect();

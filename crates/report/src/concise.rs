@@ -7,8 +7,8 @@ use std::fmt::Write;
 pub fn concise(report: &Report) -> String {
     report.findings.iter().fold(String::new(), |mut out, finding| {
         // Writing to a string cannot fail.
-        let _ =
-            writeln!(out, "{}: {}[{}] {}", place(finding), finding.severity.as_str(), finding.rule, finding.message);
+        let (severity, message) = (finding.severity.as_str(), finding.marked_message());
+        let _ = writeln!(out, "{}: {severity}[{}] {message}", place(finding), finding.rule);
         out
     })
 }

@@ -174,6 +174,21 @@ pub struct Finding {
     pub fixes: Vec<serde_json::Value>,
 }
 
+/// The kind of the remark that says what running the code has shown.
+pub const PROVED: &str = "proved";
+
+impl Finding {
+    /// Running the code has shown it.
+    pub fn is_proved(&self) -> bool {
+        self.notes.iter().any(|note| note.kind == PROVED)
+    }
+
+    /// What happens, marked when running the code has shown it: for formats that have no place for remarks.
+    pub(crate) fn marked_message(&self) -> String {
+        format!("{}{}", self.message, if self.is_proved() { " (proved)" } else { "" })
+    }
+}
+
 /// A file or part of one that was not analysed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Skipped {

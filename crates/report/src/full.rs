@@ -3,7 +3,7 @@
 use crate::concise::place;
 use crate::frame::{Spot, frames};
 use crate::lanes::lanes;
-use crate::{Confidence, Finding, Hop, Note, Report, Severity, Sources};
+use crate::{Confidence, Finding, Hop, Note, PROVED, Report, Severity, Sources};
 use annotate_snippets::{Group, Level, Renderer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -119,6 +119,7 @@ impl<'a> View<'a> {
         let named = |kind: &str| match kind {
             "why-safe" => Level::NOTE.with_name("safe then"),
             "rejected" => Level::NOTE.with_name("not enough"),
+            PROVED => Level::NOTE.with_name("proved"),
             _ => Level::NOTE,
         };
         let after_help = |kind: &str| matches!(kind, "why-safe" | "rejected");
@@ -163,7 +164,7 @@ impl<'a> View<'a> {
 }
 
 /// Breaks lines between words; a line break in the text stays one.
-fn wrap(text: &str, width: usize) -> String {
+pub(crate) fn wrap(text: &str, width: usize) -> String {
     text.lines().map(|line| wrap_line(line, width)).collect::<Vec<_>>().join("\n")
 }
 

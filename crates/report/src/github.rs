@@ -29,7 +29,7 @@ fn command(finding: &Finding) -> String {
         start.line,
         end.line,
         property(&finding.rule),
-        data(&format!("{}{help}", finding.message)),
+        data(&format!("{}{help}", finding.marked_message())),
     )
 }
 

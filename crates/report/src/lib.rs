@@ -10,6 +10,8 @@ mod github;
 pub mod inventory;
 mod lanes;
 mod markdown;
+pub mod proof;
+mod proof_text;
 mod sarif;
 mod source;
 mod statistics;

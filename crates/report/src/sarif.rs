@@ -41,6 +41,9 @@ fn result(finding: &Finding, rules: &[&str]) -> Value {
         "partialFingerprints": {"racewalk/v1": finding.fingerprint},
         "properties": {"confidence": finding.confidence, "symbol": finding.symbol, "cluster": finding.cluster},
     });
+    if finding.is_proved() {
+        result["properties"]["proved"] = json!(true);
+    }
     if !finding.related.is_empty() {
         result["relatedLocations"] = finding.related.iter().map(related).collect();
     }
@@ -65,9 +68,9 @@ const fn level(severity: Severity) -> &'static str {
 /// What happens and what to do: viewers show one text.
 fn message(finding: &Finding) -> String {
     if finding.help.is_empty() {
-        finding.message.clone()
+        finding.marked_message()
     } else {
-        format!("{}. Help: {}", finding.message, finding.help)
+        format!("{}. Help: {}", finding.marked_message(), finding.help)
     }
 }
 

@@ -39,6 +39,14 @@ impl SourceText {
         self.text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r'])
     }
 
+    /// The bytes of a line, counted from 1, its end included; nothing beyond the last.
+    pub fn bytes_of(&self, line: u32) -> Option<(u32, u32)> {
+        let index = line.checked_sub(1)? as usize;
+        let start = *self.line_starts.get(index)?;
+        let end = self.line_starts.get(index + 1).copied().unwrap_or(self.text.len());
+        Some((start as u32, end as u32))
+    }
+
     /// The place of a byte offset.
     pub fn position(&self, offset: u32) -> Position {
         let offset = self.text.floor_char_boundary((offset as usize).min(self.text.len()));

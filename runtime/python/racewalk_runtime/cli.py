@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Any, Dict, List, Optional, Sequence
 
-from . import fixcheck, plan, testgen, trace
+from . import confine, fixcheck, plan, testgen, trace
 from .importing import NotRunnable
 from .prove import REPLAYS, Prover
 from .scenario import STORE
@@ -29,8 +29,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         harness_plan.root = options.root
     elif not os.path.isabs(harness_plan.root):
         harness_plan.root = os.path.join(os.path.dirname(os.path.abspath(options.plan)), harness_plan.root)
+    confined = confine.confine() if options.confine else None
     with contextlib.redirect_stdout(sys.stderr):  # what the project prints must not get into the verdict
         verdict = _verdict(harness_plan, options)
+    if confined is not None:
+        verdict["confined"] = confined
     print(json.dumps(verdict, indent=1))
     return 0
 
@@ -48,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--replays", type=int, default=REPLAYS, metavar="N",
                         help="how often a failing schedule is replayed on the stock loop (default: %d)" % REPLAYS)
     parser.add_argument("--against", metavar="DIR", help="a changed version of the project: is it a fix?")
+    parser.add_argument("--confine", action="store_true",
+                        help="give up the network, and limit memory and processor time, as far as the system lets it")
     parser.add_argument("--compare", type=json.loads, help=argparse.SUPPRESS)
     return parser
 

@@ -54,6 +54,13 @@ class Several(NamedTuple):
         return self.kind(chosen)
 
 
+class Amount(NamedTuple):
+    """A number that was made up: one, or as many as there are of anything."""
+
+    small: Any
+    large: Any
+
+
 class Recipe(NamedTuple):
     """How an object was made: from a class with arguments, or by an expression."""
 
@@ -71,6 +78,8 @@ class Builder:
         self._hints: Dict[Any, Dict[str, Any]] = {}
         #: Whether parameters that nothing is known about are all stand-ins, whatever their names.
         self.only_stubs = False
+        #: The largest number that the code of the present target starts out with; 1 when there is none.
+        self.largest = 1
         self._recipes: Dict[int, Tuple[Any, Recipe]] = {}
         #: What was made up without any hint, for messages: parameter names.
         self.guessed: List[str] = []
@@ -113,7 +122,7 @@ class Builder:
 
     # -- made up ------------------------------------------------------------------------------------------------------
     def arguments(self, function: Callable[..., Any], given: Dict[str, Any], depth: int = 0) -> Dict[str, Any]:
-        """By parameter name; `Choice`s among them. Parameters with a default keep it."""
+        """By parameter name; `Choice`s among them. Parameters with a default keep it, if it is a value."""
         found: Dict[str, Any] = {}
         hints = self._hints_of(function)
         for position, parameter in enumerate(inspect.signature(function).parameters.values()):
@@ -121,8 +130,12 @@ class Builder:
                 continue
             if parameter.name in given:
                 found[parameter.name] = given[parameter.name]
-            elif parameter.default is parameter.empty and not (position == 0 and parameter.name == "self"):
-                annotation = hints.get(parameter.name, parameter.annotation)
+                continue
+            if position == 0 and parameter.name == "self":
+                continue
+            annotation = hints.get(parameter.name, parameter.annotation)
+            is_off = parameter.default is None and depth > 0 and _is_asynchronous_callback(annotation)
+            if parameter.default is parameter.empty or is_off or _is_marker(parameter.default, annotation):
                 found[parameter.name] = self._by_annotation(annotation, parameter.name, depth)
         unknown = set(given) - set(inspect.signature(function).parameters)
         if unknown and not any(parameter.kind == parameter.VAR_KEYWORD
@@ -164,6 +177,8 @@ class Builder:
         if annotation is inspect.Parameter.empty or annotation is Any or isinstance(annotation, str):
             return self._by_name(name, annotation if isinstance(annotation, str) else "")
         origin = typing.get_origin(annotation)
+        if _is_asynchronous_callback(annotation):
+            return Stub(self._world, name)
         if origin is typing.Union or type(annotation).__name__ == "UnionType":
             options = [item for item in typing.get_args(annotation) if item is not type(None)]
             return self._by_annotation(options[0], name, depth) if options else None
@@ -222,10 +237,13 @@ class Builder:
         if kind is bool:
             return True
         if kind is int:
-            return Choice((1, 2, 3)) if not NUMBER.search(name) else 1
+            return Choice((1, 2, 3)) if not NUMBER.search(name) else self._amount(int)
         if kind is bytes:
             return b"x"
-        return kind(1)
+        return self._amount(kind)
+
+    def _amount(self, kind: Any) -> Any:
+        return Amount(kind(1), kind(self.largest)) if self.largest > 1 else kind(1)
 
     def _by_name(self, name: str, annotation: str) -> Any:
         """Without an annotation that can be used, by what parameters of this name usually are."""
@@ -249,11 +267,25 @@ class Builder:
         if MANY.search(bare):
             return Several(list, (name + "-1", name + "-2"))
         if NUMBER.search(bare):
-            return 1
+            return self._amount(int)
         if TEXT.search(bare):
             return Choice((name + "-1", name + "-2", name + "-3"))
         return Stub(self._world, name)
 
+
+def largest_number(function: Callable[..., Any], owner: Any, namespace: Dict[str, Any]) -> Any:
+    """The largest number that a function, its object's constructor or its module's variables start out with."""
+    found: List[Any] = [1]
+    for code in [getattr(item, "__code__", None) for item in (inspect.unwrap(function), getattr(owner, "__init__", None))]:
+        found.extend(code.co_consts if code is not None else ())
+    found.extend(getattr(getattr(owner, "__init__", None), "__defaults__", None) or ())
+    for value in list(namespace.values()):
+        found.extend(value.values() if type(value) is dict else [value])
+    return max(number for number in found if type(number) in (int, float) and number <= LARGEST)
+
+
+#: Larger numbers are no amounts of anything.
+LARGEST = 1_000_000
 
 _SCALARS = (str, int, float, bool, bytes, complex, decimal.Decimal)
 _WRAPPERS = tuple(getattr(typing, name) for name in ("Annotated", "Final", "ClassVar", "Required", "NotRequired")
@@ -277,7 +309,22 @@ def nth(value: Any, number: int) -> Any:
         return value.alternatives[number % len(value.alternatives)]
     if isinstance(value, Several):
         return value.made("many", 0)
+    if isinstance(value, Amount):
+        return value.small
     return value
+
+
+def _is_marker(default: Any, annotation: Any) -> bool:
+    """Whether a default only tells a framework where to take the value from: it is no value of the declared type."""
+    return callable(default) and isinstance(annotation, type) and not isinstance(default, annotation)
+
+
+def _is_asynchronous_callback(annotation: Any) -> bool:
+    """Whether a type is that of functions to await. An object that is made without one may be unable to do anything."""
+    if typing.get_origin(annotation) is collections.abc.Callable:
+        gives = typing.get_args(annotation)[-1]
+        return typing.get_origin(gives) in (collections.abc.Awaitable, collections.abc.Coroutine)
+    return any(map(_is_asynchronous_callback, typing.get_args(annotation)))
 
 
 def _name_of(function: Callable[..., Any]) -> str:
@@ -291,13 +338,15 @@ def is_varied(value: Any) -> bool:
 
 #: How calls' arguments differ from each other. "same": not at all. "keyed": the first argument that can differ is the
 #: same, the others differ. "crossed": arguments of one kind change places. "different": all differ. "many": collections
-#: that were made up have two elements, in turned order in every other call.
+#: that were made up have two elements, in turned order in every other call. "large": numbers that were made up are as large as
+#: anything that the code starts out with, so that there is enough for one call and not for two.
 VARIANTS = ("same", "keyed", "crossed", "different")
 
 
 def variants_of(arguments: Sequence[Dict[str, Any]]) -> List[str]:
     """The ways in which these calls' arguments can be varied, without those that come to the same."""
     several = any(isinstance(value, Several) for args in arguments for value in args.values())
+    amounts = any(isinstance(value, Amount) for args in arguments for value in args.values())
     if len(arguments) == 1:
         return ["many" if several else "same"]
     choices = max((sum(is_varied(value) for value in args.values()) for args in arguments), default=0)
@@ -306,7 +355,7 @@ def variants_of(arguments: Sequence[Dict[str, Any]]) -> List[str]:
         found = list(VARIANTS)
     elif choices == 1 or several:
         found = ["same", "different"]
-    return found + ["many"] if several else found
+    return found + ["large"] * amounts + ["many"] * several
 
 
 def vary(arguments: Dict[str, Any], variant: str, number: int) -> Dict[str, Any]:
@@ -316,6 +365,8 @@ def vary(arguments: Dict[str, Any], variant: str, number: int) -> Dict[str, Any]
     for name, value in found.items():
         if isinstance(value, Several):
             found[name] = value.made(variant, number)
+        elif isinstance(value, Amount):
+            found[name] = value.large if variant == "large" else value.small
         elif isinstance(value, Choice):
             found[name] = nth(value, number)
     for position, name in enumerate(choices):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import random
 import sys
@@ -33,6 +34,8 @@ class Guard:
         self.active = False
         #: Whether files may be changed, as modules do while they are loaded.
         self.files = False
+        #: Beneath which directories they may be changed then.
+        self.places: Tuple[str, ...] = ()
         self._installed = False
 
     def install(self) -> None:
@@ -43,10 +46,20 @@ class Guard:
     def _audit(self, event: str, args: tuple) -> None:
         if not self.active:
             return
-        if event in _OUTSIDE or (event in _FILES and not self.files):
+        if event in _OUTSIDE or (event == "sqlite3.connect" and args[0] != ":memory:"):
             refuse(event)
-        elif event == "open" and not self.files and _writes(args):
-            refuse("open(%r) for writing" % (args[0],))
+        elif event in _FILES or (event == "open" and _writes(args)):
+            if not self.files:
+                refuse(event if event in _FILES else "open(%r) for writing" % (args[0],))
+            elif not self._is_ours(args[0]):
+                # What loads has a way to deal with a directory that it may not write to.
+                raise PermissionError(errno.EACCES, "files outside the project aren't changed here", args[0])
+
+    def _is_ours(self, path: Any) -> bool:
+        if not isinstance(path, (str, bytes)):
+            return True  # a file that is open already
+        path = os.path.realpath(os.fsdecode(path))
+        return any(path == place or path.startswith(place + os.sep) for place in self.places)
 
 
 def _writes(args: tuple) -> bool:

@@ -227,6 +227,7 @@ class Harness:
     def arguments(self, entry: Entry) -> Dict[str, Any]:
         given = {name: self.builder.from_plan(value, name, vars(entry.module))
                  for name, value in entry.target.args.items()}
+        self.builder.largest = construct.largest_number(entry.function, entry.owner, vars(entry.module))
         try:
             return self.builder.arguments(entry.function, given)
         except (TypeError, ValueError) as error:

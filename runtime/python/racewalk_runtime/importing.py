@@ -10,12 +10,15 @@ import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.metadata
 import importlib.util
 import os
 import sys
+import tempfile
 import traceback
 import types
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+import typing
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import determinism, keys, state
 from .loop import Denied
@@ -37,6 +40,7 @@ class Project:
         self.places = [os.path.realpath(os.path.join(self.root, place)) for place in extra] + [self.root]
         if os.path.isdir(os.path.join(self.root, "src")):
             self.places.append(os.path.join(self.root, "src"))
+        determinism.GUARD.places = (self.root, os.path.realpath(tempfile.gettempdir()))
         self._world = world
         self._finder = _MissingPackages(world)
         self._before = set(sys.modules)
@@ -60,6 +64,8 @@ class Project:
 
     def has_file(self, path: str) -> bool:
         """Whether a file is one of the project's."""
+        if path.startswith("<"):
+            return False  # no file: `<frozen importlib._bootstrap>`, `<string>`
         path = os.path.realpath(path)
         return path.startswith(self.root + os.sep) and "site-packages" not in path[len(self.root):]
 
@@ -140,6 +146,11 @@ class Project:
                 return " (%s:%s)" % (self.relative(frame.filename), frame.lineno)
         return ""
 
+    def lines_of(self, error: BaseException) -> List[Dict[str, Any]]:
+        """The project's lines that an error came through, outermost first."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if self.has_file(frame.filename)]
+        return [{"path": self.relative(frame.filename), "line": frame.lineno} for frame in frames]
+
     @contextlib.contextmanager
     def _loading(self) -> Iterator[None]:
         sys.meta_path.append(self._finder)
@@ -147,6 +158,8 @@ class Project:
         started = {name: getattr(asyncio, name) for name in ("run", "new_event_loop")}
         loop_methods = ("run_until_complete", "run_forever")
         methods = {name: getattr(asyncio.BaseEventLoop, name) for name in loop_methods}
+        version = importlib.metadata.version
+        importlib.metadata.version = self._version_of(version)  # type: ignore[assignment]
         asyncio.run = _never_run  # type: ignore[assignment]
         for name in loop_methods:
             setattr(asyncio.BaseEventLoop, name, _never_run_method)
@@ -154,11 +167,24 @@ class Project:
             with determinism.guarded(files=True):
                 yield
         finally:
+            importlib.metadata.version = version  # type: ignore[assignment]
             asyncio.run = started["run"]
             for name, method in methods.items():
                 setattr(asyncio.BaseEventLoop, name, method)
             self._world.loading = False
             sys.meta_path.remove(self._finder)
+
+
+    @staticmethod
+    def _version_of(real: Callable[[str], str]) -> Callable[[str], str]:
+        """`importlib.metadata.version`, which knows packages that aren't installed, too."""
+        def version(name: str) -> str:
+            try:
+                return real(name)
+            except importlib.metadata.PackageNotFoundError:
+                return "0.0.0"
+
+        return version
 
 
 class Resolved:
@@ -223,10 +249,14 @@ class _MissingModule(types.ModuleType):
     """Has every name."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__version__":
+            return "0.0.0"
         if name.startswith("__"):
             raise AttributeError(name)
         value: Any
-        if name.endswith(("Error", "Exception", "Timeout", "Cancelled")):
+        if self.__name__ == "typing_extensions" and hasattr(typing, name):
+            value = getattr(typing, name)
+        elif name.endswith(("Error", "Exception", "Timeout", "Cancelled")):
             value = type(name, (Exception,), {"__module__": self.__name__})
         else:
             value = MissingName(vars(self)["_world"], "%s.%s" % (self.__name__, name))
@@ -238,7 +268,11 @@ class MissingName(Stub):
     """A name of a package that isn't installed: it may be called, subclassed, subscripted, and used in annotations."""
 
     def __mro_entries__(self, _bases: tuple) -> Tuple[type, ...]:
+        Permissive._stand_in = self
         return (Permissive,)
+
+    def __getitem__(self, _key: Any) -> "MissingName":
+        return self  # type arguments
 
     def __instancecheck__(self, _instance: Any) -> bool:
         return False
@@ -246,11 +280,22 @@ class MissingName(Stub):
     def __or__(self, _other: Any) -> "MissingName":
         return self
 
-    __ror__ = __or__
+    __ror__ = __add__ = __or__
+
+    def __radd__(self, other: Any) -> Any:
+        return other
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        """As the type of a field of pydantic's it stands for any value."""
+        from pydantic_core import core_schema
+        return core_schema.any_schema()
 
 
 class Permissive:
-    """The base class in place of one that isn't there: keyword arguments become attributes."""
+    """The base class in place of one that isn't there: keyword arguments become attributes, and public members that nobody has
+    defined are stand-ins."""
+
+    _stand_in: Any = None
 
     def __init_subclass__(cls, **_options: Any) -> None:
         super().__init_subclass__()
@@ -258,6 +303,14 @@ class Permissive:
     def __init__(self, *_args: Any, **fields: Any) -> None:
         for name, value in fields.items():
             setattr(self, name, value)
+
+    def __class_getitem__(cls, _key: Any) -> type:
+        return cls
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Stub(Permissive._stand_in._world, "%s.%s" % (type(self).__name__, name))
 
 
 keys.WRITERS[MissingName] = keys.WRITERS[Stub]

@@ -25,9 +25,17 @@ class Denied(RuntimeError):
 REFUSED: List[Tuple[str, List[traceback.FrameSummary]]] = []
 
 
+#: The file that frames of the import system are in.
+_IMPORTING = "<frozen importlib._bootstrap>"
+
+
 def refuse(what: str) -> None:
-    """Raises `Denied`, and notes who asked: the code may well swallow the error."""
-    REFUSED.append((what, list(traceback.extract_stack()[:-2])))
+    """Raises `Denied`, and notes who asked: the code may well swallow the error. What a module tries out when it is loaded, and
+    can do without, is no part of a call.
+    """
+    frames = list(traceback.extract_stack()[:-2])
+    if not any(frame.filename == _IMPORTING for frame in frames):
+        REFUSED.append((what, frames))
     raise Denied("real I/O is not available while schedules are explored: %s" % what)
 
 

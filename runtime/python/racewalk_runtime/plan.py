@@ -23,6 +23,11 @@ KINDS_OF_RULE: Dict[str, Tuple[str, ...]] = {
     "lost-update": ("state", "disagreement", "results", "exception", "duplicate-work"),
     "check-then-act": ("state", "disagreement", "results", "exception", "duplicate-work"),
     "shared-default": ("state", "disagreement", "results", "exception", "duplicate-work"),
+    "inconsistent-lock": ("state", "disagreement", "results", "exception", "duplicate-work"),
+    "stale-write": ("state", "disagreement"),
+    "iterate-across-await": ("exception", "state", "disagreement", "results"),
+    "misplaced-context": ("state", "disagreement", "results"),
+    "lost-wakeup": ("deadlock",),
     "stampede": ("duplicate-work", "state", "results"),
     "permit-leak": ("permit-leak", "deadlock"),
     "self-deadlock": ("deadlock",),
@@ -31,6 +36,7 @@ KINDS_OF_RULE: Dict[str, Tuple[str, ...]] = {
     "floating-task": ("task-outlives-call", "exception-lost"),
     "missing-await": ("never-awaited",),
     "fail-fast-leak": ("task-outlives-call", "exception-lost"),
+    "orphaned-losers": ("task-outlives-call", "exception-lost"),
 }
 
 #: Rules whose defects show only when something fails, or is cancelled.

@@ -47,9 +47,11 @@ COMPARED = ("state", "disagreement", "results", "duplicate-work", "exception")
 class Inconclusive(Exception):
     """The run didn't exercise the finding. `field` is the part of the plan that would help."""
 
-    def __init__(self, why: str, field: Optional[str] = None) -> None:
+    def __init__(self, why: str, field: Optional[str] = None, **more: Any) -> None:
         super().__init__(why)
         self.field = field
+        #: What programs may want to know besides.
+        self.more = more
 
 
 class Phase(NamedTuple):
@@ -96,6 +98,8 @@ class Prover:
         self.schedules = 0
         self.completed = 0
         self._deadline = 0.0
+        #: The calls that were made, as text.
+        self._called: Dict[str, None] = {}
         #: Differences in state that nobody said was what the finding is about.
         self._doubts: List[Violation] = []
         #: The failing schedule, when there is one.
@@ -204,7 +208,7 @@ class Prover:
     def _judge(self, scenario: Scenario, policy: Tuple[str, Any]) -> Judge:
         self.harness.world.policy, self.harness.world.absent = policy
         cells = list(scenario.cells)
-        guessed = not cells and policy[0] != "store" and self.plan.rule in ("lost-update", "check-then-act")
+        guessed = not cells and policy[0] != "store" and self._is_about_state()
         if guessed:
             cells = scenario.everything()
         if policy[0] == "store":
@@ -217,6 +221,10 @@ class Prover:
         judge.without = functools.lru_cache(maxsize=None)(
             lambda numbers: self._without(scenario, cells, numbers))  # type: ignore[assignment]
         return judge
+
+    def _is_about_state(self) -> bool:
+        """Whether what counts is what the calls leave, and not just how often they work."""
+        return "state" in self.kinds and self.plan.rule not in ("stampede", "shared-default")
 
     def _without(self, scenario: Scenario, cells: Sequence[Cell], numbers: Sequence[int]) -> Reference:
         """What some of the calls come to, one after the other; the schedule that has just ended is over."""
@@ -232,7 +240,8 @@ class Prover:
             hint = "args" if guessed else "receiver" if scenario.receivers else "args"
             made_up = "; made up: %s" % ", ".join(guessed) if guessed else ""
             raise Inconclusive("every call raises by itself: %s: %s%s%s"
-                               % (type(error).__name__, error, where, made_up), hint)
+                               % (type(error).__name__, error, where, made_up), hint,
+                               raised=self.harness.project.lines_of(error))
         if reference.finished:
             raise Inconclusive("no call returns by itself", "args")
 
@@ -242,9 +251,11 @@ class Prover:
             return
         what, frames = REFUSED[0]
         project = self.harness.project
-        place = next((frame for frame in reversed(frames) if project.has_file(frame.filename)), None)
-        where = " (%s:%s: %s)" % (project.relative(place.filename), place.lineno, place.line) if place else ""
-        raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs")
+        ours = [frame for frame in frames if project.has_file(frame.filename)]
+        where = " (%s:%s: %s)" % (project.relative(ours[-1].filename), ours[-1].lineno, ours[-1].line) if ours else ""
+        outside = [{"path": project.relative(frame.filename), "line": frame.lineno} for frame in ours]
+        raise Inconclusive("the call reaches outside: %s%s; name it in stubs" % (what, where), "stubs",
+                           outside=outside)
 
     # -- one after the other --------------------------------------------------------------------------------------
     def sequential(self, scenario: Scenario, cells: Sequence[Cell],
@@ -317,6 +328,7 @@ class Prover:
         """All schedules within the bounds, until one goes wrong or time is up."""
         started = now = perf_counter()
         self.harness.world.policy, self.harness.world.absent = judge.policy
+        self._called.update(dict.fromkeys(map(call_text, self.describe_calls(scenario))))
         search = DepthFirst(scenario.key)
         schedules = pruned = cut = 0
         loop = self.harness.loop
@@ -446,7 +458,7 @@ class Prover:
                 "missing_packages": self.harness.project.missing()}
 
     def _inconclusive(self, reason: Inconclusive) -> Dict[str, Any]:
-        return dict(self._common("inconclusive"), message=str(reason), hint=reason.field)
+        return dict(self._common("inconclusive"), message=str(reason), hint=reason.field, **reason.more)
 
     def _nothing_found(self) -> Dict[str, Any]:
         """The message names what was run to the end, and what wasn't."""
@@ -456,7 +468,7 @@ class Prover:
         rest = sum(phase.schedules for phase in self.phases if not phase.exhausted)
         if max(counts) not in whole or rest:
             message += "; of larger ones, the %d that the budget allowed don't either" % rest
-        return dict(self._common("no-violation"), message=message, exhaustive_calls=max(whole),
+        return dict(self._common("no-violation"), message=message, called=list(self._called), exhaustive_calls=max(whole),
                     exhaustive=all(phase.exhausted for phase in self.phases))
 
     def _is_whole(self, count: int) -> bool:
@@ -500,6 +512,12 @@ class Prover:
 
 def _calls(count: int) -> str:
     return "one call" if count == 1 else "%d overlapping calls" % count
+
+
+def call_text(call: Dict[str, Any]) -> str:
+    """A call for people."""
+    arguments = ", ".join("%s=%s" % item for item in call["arguments"].items())
+    return "%s(%s)" % (call["target"].rpartition(":")[2], arguments)
 
 
 def sequential_outcomes(judge: Judge) -> List[Dict[str, Any]]:

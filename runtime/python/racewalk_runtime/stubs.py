@@ -180,6 +180,9 @@ class Stub(state.StandIn):
     def __setitem__(self, key: Any, value: Any) -> None:
         self._world.note(self._path + ".__setitem__", (plain(key), plain(value)))
 
+    def __fspath__(self) -> str:
+        return _file_name(self._path)
+
     def __iter__(self) -> Iterator[Any]:
         return iter([Value(self._world, self._path + "[0]", None)])
 
@@ -243,6 +246,9 @@ class Value(state.StandIn):
 
     __str__ = __repr__
 
+    def __fspath__(self) -> str:
+        return _file_name(self._path)
+
     def __hash__(self) -> int:
         return hash(self._identity())
 
@@ -266,7 +272,9 @@ class Value(state.StandIn):
     def __contains__(self, _item: Any) -> bool:
         return False
 
-    def get(self, key: Any = None, *_default: Any) -> "Value":
+    def get(self, key: Any = None, *default: Any, **options: Any) -> "Value":
+        if options:  # no mapping, then
+            return Reply(self._world, self._path + ".get", (key,) + default, options)
         return self[key]
 
     def items(self) -> List[tuple]:
@@ -381,6 +389,11 @@ class Reply(Value):
         for number in range(2):
             await self._park(lambda: None)
             yield self[number]
+
+
+def _file_name(path: str) -> str:
+    """What a stand-in is as a path: nothing is there."""
+    return "stand-in-%d" % zlib.crc32(path.encode())
 
 
 def _decorates(args: tuple, options: Dict[str, Any]) -> bool:

@@ -123,12 +123,31 @@ def free(lock):
 START_WALL = 1_893_456_000.0
 
 
+def held(task, places):
+    """Whether something that lives on after the call refers to a task: that is then its owner."""
+    waiting, seen = list(places), set()
+    while waiting:
+        value = waiting.pop()
+        if value is task:
+            return True
+        if id(value) in seen or isinstance(value, (str, bytes, type, types.ModuleType, asyncio.AbstractEventLoop)):
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            waiting.extend(list(value.values()))
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            waiting.extend(list(value))
+        elif type(value).__module__ in MODULES and hasattr(value, "__dict__"):
+            waiting.extend(list(vars(value).values()))
+    return False
+
+
 class Loop(ScriptedLoop):
-    """Notes which tasks outlive the call that started them."""
+    """Notes which tasks outlive the call that started them, and have no other owner."""
 
     def __init__(self, script, calls):
         super().__init__(script, calls)
-        self.children, self.outlived, self.returned = [], [], set()
+        self.children, self.outlived, self.returned, self.places = [], [], set(), []
 
     def create_task(self, coro, **options):
         task = super().create_task(coro, **options)
@@ -145,7 +164,7 @@ class Loop(ScriptedLoop):
                 self.returned.add(label)
                 self.outlived += [task.get_coro().__qualname__ for owner, task in self.children
                                   if owner == label and task is not root and not task.done()
-                                  and not getattr(task, "_must_cancel", False)]
+                                  and not getattr(task, "_must_cancel", False) and not held(task, self.places)]
 
 
 class Run:
@@ -164,6 +183,8 @@ class Run:
                 asyncio._set_running_loop(loop)
                 calls, state, locks = build(loop, modules)
                 asyncio._set_running_loop(None)
+                loop.places = [vars(module) for module in modules.values()]
+                loop.places += [cell.cell_contents for call in calls for cell in call.__closure__ or ()]
                 loop.calls = {label: calls[LABELS.index(label) if label in LABELS else index % len(calls)]
                               for index, label in enumerate(labels)}
                 for script in scripts:

@@ -54,9 +54,12 @@ def same_file(filename: str, project: Project, path: Optional[str]) -> bool:
 
 
 def unreached(lines: Set[int], project: Project, finding: Any) -> List[int]:
-    """The finding's lines that hold code and never ran."""
+    """The finding's lines that hold code and never ran; all of them, when their file wasn't even loaded."""
     executable: Set[int] = set()
-    for module in project.modules():
+    modules = project.modules()
+    if not any(same_file(getattr(module, "__file__", None) or "", project, finding.path) for module in modules):
+        return list(finding.lines)
+    for module in modules:
         for value in list(vars(module).values()):
             for code in _code_of(value):
                 if same_file(code.co_filename, project, finding.path):

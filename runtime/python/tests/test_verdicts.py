@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import unittest
 
 from .support import ProjectTest
@@ -133,7 +134,101 @@ class NotRunnable(ProjectTest):
         self.assertIn("buget: unknown field", done.stderr)
 
 
+class Confinement(ProjectTest):
+    def test_the_verdict_says_what_could_be_had(self):
+        confined = self.prove(COUNTER, PLAN, "--confine")["confined"]
+        self.assertEqual(set(confined), {"memory", "network"})
+        self.assertTrue(confined["memory"] or os.name != "posix")
+
+    def test_modules_write_in_the_project_and_nowhere_else(self):
+        outside = os.path.join(os.path.expanduser("~"), "racewalk-was-here")
+        loads = "open(%%r, 'w').close()\n%s" % textwrap.dedent(COUNTER)
+        verdict = self.prove(loads % outside, PLAN)
+        self.assertEqual(verdict["verdict"], "not-runnable")
+        self.assertIn("PermissionError", verdict["message"])
+        self.assertFalse(os.path.exists(outside))
+        self.assertEqual(self.prove(loads % os.path.join(self.root, "cache"), PLAN)["verdict"], "proved")
+
+    def test_what_a_module_tries_when_it_is_loaded_is_no_part_of_a_call(self):
+        self.write("optional.py", "import socket\ntry:\n    socket.socket().bind(('127.0.0.1', 0))\nexcept Exception:\n    pass\n")
+        verdict = self.prove("async def f():\n    import optional\n    return optional\n", {"targets": ["app:f"]})
+        self.assertEqual(verdict["verdict"], "no-violation")
+
+    def test_a_database_in_a_file_is_outside_and_one_in_memory_is_not(self):
+        source = "import sqlite3\nasync def f():\n    sqlite3.connect(%r).close()\n"
+        plan = {"targets": ["app:f"]}
+        self.assertEqual(self.prove(source % ":memory:", plan)["verdict"], "no-violation")
+        self.assertIn("sqlite3.connect", self.prove(source % "a.db", plan)["message"])
+        self.assertFalse(os.path.exists(os.path.join(self.root, "a.db")))
+
+    def test_what_reaches_outside_is_named_line_by_line(self):
+        source = """
+            import socket
+
+            async def look_up(host):
+                return ask(host)
+
+            def ask(host):
+                return socket.getaddrinfo(host, 80)
+        """
+        verdict = self.prove(source, {"targets": ["app:look_up"]})
+        self.assertEqual((verdict["verdict"], verdict["hint"]), ("inconclusive", "stubs"))
+        self.assertEqual(verdict["outside"], [{"path": "app.py", "line": 5}, {"path": "app.py", "line": 8}])
+
+
+class WhatIsCompared(ProjectTest):
+    def test_lines_of_a_module_that_was_not_loaded_make_no_pass(self):
+        self.write("other.py", COUNTER)
+        verdict = self.prove("async def f():\n    return 1\n",
+                             {"targets": ["app:f"], "finding": {"path": "other.py", "lines": [3]}})
+        self.assertEqual((verdict["verdict"], verdict["hint"]), ("inconclusive", "args"))
+
+    def test_state_that_nobody_named_makes_no_pass(self):
+        source = """
+            import asyncio
+
+            stock = {"pen": 1}
+
+            def take(seen):
+                stock["pen"] = seen - 1
+
+            async def sell():
+                seen = stock["pen"]
+                await asyncio.sleep(0)
+                take(seen)
+        """
+        verdict = self.prove(source, {"targets": ["app:sell"]})
+        self.assertEqual((verdict["verdict"], verdict["hint"]), ("inconclusive", "finding.cells"))
+
+
 class Loading(ProjectTest):
+    def test_stand_ins_are_bases_paths_and_versions(self):
+        source = """
+            import importlib.metadata
+            import pathlib
+
+            import nowhere
+
+            Base = nowhere.Base
+            nowhere_is = importlib.metadata.version("nowhere-at-all")
+            place = pathlib.Path(nowhere.settings()) / nowhere.directory
+            words = nowhere.words
+            words += ("more",)
+            major = int(nowhere.__version__.split(".")[0])
+
+            class Handler(Base["argument"]):
+                def __init__(self):
+                    self.count = 0
+                    self.configure(level=3)
+
+                async def handle(self):
+                    before = self.count
+                    await self.emit("x")
+                    self.count = before + 1
+        """
+        verdict = self.prove(source, {"targets": ["app:Handler.handle"], "finding": {"rule": "lost-update"}})
+        self.assertEqual((verdict["verdict"], verdict["missing_packages"]), ("proved", ["nowhere"]))
+
     def test_loops_at_module_level_do_not_start_and_missing_packages_are_replaced(self):
         verdict = self.prove("""
             import asyncio
@@ -222,6 +317,61 @@ class Proof(ProjectTest):
 
 
 class Values(ProjectTest):
+    def test_an_object_is_made_with_the_callbacks_that_it_awaits(self):
+        source = """
+            import typing
+
+            class Pool:
+                def __init__(self, connect: typing.Optional[typing.Callable[[float], typing.Awaitable[int]]] = None):
+                    self.connection = None
+                    self._connect = connect
+
+                async def get(self):
+                    if self.connection is None:
+                        if self._connect is None:
+                            raise NotImplementedError
+                        self.connection = await self._connect(1.0)
+                    return self.connection
+        """
+        verdict = self.prove(source, {"targets": ["app:Pool.get"], "finding": {"rule": "stampede"}})
+        self.assertEqual(verdict["verdict"], "proved", verdict["message"])
+
+    def test_a_number_is_enough_for_one_call_and_not_for_two(self):
+        source = """
+            class Wallet:
+                def __init__(self, ledger, most=40):
+                    self.balance = most
+                    self._ledger = ledger
+
+                async def pay(self, amount):
+                    if self.balance >= amount:
+                        await self._ledger.record(amount)
+                        self.balance -= amount
+        """
+        plan = {"targets": ["app:Wallet.pay"], "finding": {"rule": "check-then-act"}}
+        verdict = self.prove(source, plan)
+        self.assertEqual((verdict["verdict"], verdict["calls"][0]["arguments"]), ("proved", {"amount": "40"}))
+        harmless = source.replace("if self.balance >= amount:", "if amount > 0:")
+        called = self.prove(harmless.replace("self.balance -= amount", "pass"), plan)["called"]
+        self.assertEqual(called, ["Wallet.pay(amount=1)", "Wallet.pay(amount=40)"])
+
+    def test_a_default_that_is_no_value_is_a_marker(self):
+        source = """
+            class Store:
+                def __init__(self):
+                    self.value = 0
+
+            def store():
+                raise AssertionError("a framework calls this")
+
+            async def add(client, to: Store = store):
+                seen = to.value
+                await client.send()
+                to.value = seen + 1
+        """
+        verdict = self.prove(source, {"targets": ["app:add"], "finding": {"rule": "lost-update"}})
+        self.assertEqual(verdict["verdict"], "proved", verdict["message"])
+
     SOURCE = """
         class Shelf:
             def __init__(self, capacity):
@@ -368,6 +518,31 @@ class Written(ProjectTest):
                         await self._connect()
         """
         self.generate(broken, {"targets": ["app:Pool.query"], "finding": {"rule": "permit-leak"}}, fixed)
+
+    def test_of_a_task_that_nobody_holds(self):
+        broken = """
+            import asyncio
+
+            async def deliver(mailer):
+                await mailer.send()
+
+            async def schedule(mailer):
+                asyncio.ensure_future(deliver(mailer))
+        """
+        fixed = """
+            import asyncio
+
+            running = set()
+
+            async def deliver(mailer):
+                await mailer.send()
+
+            async def schedule(mailer):
+                task = asyncio.ensure_future(deliver(mailer))
+                running.add(task)
+                task.add_done_callback(running.discard)
+        """
+        self.generate(broken, {"targets": ["app:schedule"], "finding": {"rule": "floating-task"}}, fixed)
 
     def test_a_cache_that_loads_twice(self):
         broken = """
