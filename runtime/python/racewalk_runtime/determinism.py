@@ -46,7 +46,7 @@ class Guard:
     def _audit(self, event: str, args: tuple) -> None:
         if not self.active:
             return
-        if event in _OUTSIDE or (event == "sqlite3.connect" and args[0] != ":memory:"):
+        if event in _OUTSIDE or (event == "sqlite3.connect" and args[0] not in (":memory:", b":memory:")):
             refuse(event)
         elif event in _FILES or (event == "open" and _writes(args)):
             if not self.files:

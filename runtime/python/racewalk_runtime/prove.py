@@ -36,6 +36,9 @@ REFERENCE_SHARE = 0.35
 #: Kinds that one call alone can show.
 ALONE = ("task-outlives-call", "exception-lost", "never-awaited", "swallowed-cancellation")
 
+#: Kinds that are about tasks that a call starts.
+OF_TASKS = ("task-outlives-call", "exception-lost")
+
 #: Kinds that are looked for when something fails or is cancelled.
 UNDER_DISTURBANCE = ("permit-leak", "deadlock", "swallowed-cancellation", "task-outlives-call", "exception-lost")
 
@@ -97,6 +100,8 @@ class Prover:
         self.phases: List[Phase] = []
         self.schedules = 0
         self.completed = 0
+        #: Whether some call started a task.
+        self._any_child = False
         self._deadline = 0.0
         #: The calls that were made, as text.
         self._called: Dict[str, None] = {}
@@ -336,6 +341,7 @@ class Prover:
         suppressed = False
         while now < self._deadline and witness is None:
             execution = self._execute(scenario, search, bounds, traced=schedules < 8)
+            self._any_child = self._any_child or len(loop.tasks) > len(execution.tasks)
             if execution.status == "done":
                 schedules += 1
                 self.schedules += 1
@@ -441,6 +447,8 @@ class Prover:
             raise Inconclusive("line %s of %s was never reached" % (
                 ", ".join(map(str, unreached)), plan.finding.path), "args")
         waited = self.harness.world.awaited | self.harness.world.plain_functions
+        if plan.finding.lines and not self._any_child and all(kind in OF_TASKS for kind in self.kinds):
+            raise Inconclusive("no call started a task on this event loop, which is what the finding is about", "args")
         for path in self.harness.named_stubs:
             if not any(name == path or name.endswith("." + path) for name in waited):
                 raise Inconclusive("the stub %s was never awaited" % path, "stubs")

@@ -177,6 +177,17 @@ class Confinement(ProjectTest):
 
 
 class WhatIsCompared(ProjectTest):
+    def test_no_task_makes_no_pass_for_a_finding_about_tasks(self):
+        source = """
+            import asyncio
+
+            async def tell(client, loop):
+                asyncio.run_coroutine_threadsafe(client.send(), loop)
+        """
+        verdict = self.prove(source, {"targets": ["app:tell"],
+                                      "finding": {"rule": "floating-task", "path": "app.py", "lines": [5]}})
+        self.assertEqual(verdict["verdict"], "inconclusive", verdict["message"])
+
     def test_lines_of_a_module_that_was_not_loaded_make_no_pass(self):
         self.write("other.py", COUNTER)
         verdict = self.prove("async def f():\n    return 1\n",
