@@ -14,7 +14,9 @@ pub(crate) fn find(disk: &Disk, given: Option<&Path>, root: &Path, working: &Pat
     if let Some(given) = given {
         let given = paths::absolute(given, working);
         let named = if disk.is_file(&given) { Some(given.clone()) } else { None };
-        let inside = || given.ancestors().take(4).find_map(|directory| interpreter(disk, directory));
+        // From what isn't there, the way up leads to the system's own.
+        let around = if disk.is_dir(&given) { 4 } else { 0 };
+        let inside = || given.ancestors().take(around).find_map(|directory| interpreter(disk, directory));
         let shown = paths::relative(&given, working);
         return named
             .or_else(inside)

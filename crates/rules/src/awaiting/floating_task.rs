@@ -108,7 +108,8 @@
 //! - A task bound to a local name that stays alive in a function that does not return before the loop ends
 //!   (`asyncio.Event().wait()`, a server's accept loop).
 //! - `possible`, shown with `--strict`: a coroutine without a suspension point, which is over after its first step; one that
-//!   deals with errors and waits for timers and threads only, which hold it; what a plain function gives; finalizers, tests.
+//!   deals with errors and waits for timers and threads only, which hold
+//!   it, or waits for some time first; helpers that start it inside a coroutine which deals with errors; what a plain function gives; finalizers, tests.
 //!
 //! ## Symptoms
 //! - `Task was destroyed but it is pending!`: collected while suspended; the next line names the task and where its
@@ -265,6 +266,27 @@ fn is_held_elsewhere(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bo
         if waits_where_it_is_held(ctx.program, target, DEEPEST))
 }
 
+/// What is done after some time, with its errors dealt with, is mostly a small thing that need not be done.
+fn waits_first(ctx: &Context<'_>, function: FunctionId, site: &Site) -> bool {
+    matches!(given(ctx, function, site), Some(Type::Function(target) | Type::Method(target, _))
+        if ctx.program.function(target).events.iter().find_map(|event| match *event {
+            Event::Suspend(_, operand) => Some(operand),
+            _ => None,
+        }).and_then(|operand| ctx.program.site(target, operand)).is_some_and(|first| ctx.program.models_at(first).any(|model| model.sleeps)))
+}
+
+/// A helper of the program starts a coroutine of its own around what it is given, which deals with errors.
+fn is_started_by_careful_helper(ctx: &Context<'_>, site: &Site) -> bool {
+    let (Type::Function(helper) | Type::Method(helper, _)) = site.callee else { return false };
+    let mut sites = ctx.program.sites(helper).iter();
+    sites.any(|inner| match inner.callee {
+        Type::Function(wrapper) | Type::Method(wrapper, _) => {
+            ctx.program.function(wrapper).is_async && handles_errors(ctx.program, wrapper)
+        }
+        _ => false,
+    })
+}
+
 fn waits_where_it_is_held(program: &Program, function: FunctionRef, depth: u32) -> bool {
     let Some(depth) = depth.checked_sub(1) else { return false };
     let module = program.module(function.file);
@@ -364,7 +386,9 @@ fn judge(ctx: &Context<'_>, function: FunctionId, site: &Site, started: Started)
     let is_mild = is_best_effort(ctx, function)
         || is_over_soon(ctx, function, site, started)
         || is_somebody_elses(ctx, function, site)
-        || (deals_with_errors || has_handlers(ctx, function, site)) && is_held_elsewhere(ctx, function, site);
+        || (deals_with_errors || has_handlers(ctx, function, site))
+            && (is_held_elsewhere(ctx, function, site) || waits_first(ctx, function, site))
+        || is_started_by_careful_helper(ctx, site);
     let mut finding = Finding::new(&RULE, ctx.place(site.call), ctx.symbol(function), message)
         .confidence(if is_mild { Confidence::Possible } else { Confidence::Certain })
         .help(match started {
