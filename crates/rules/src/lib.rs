@@ -11,6 +11,7 @@ mod fate;
 mod finding;
 mod homes;
 mod inventory;
+mod lanes;
 mod looping;
 mod meter;
 mod outside;

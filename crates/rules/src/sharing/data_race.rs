@@ -185,9 +185,9 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/data-race",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
-    summary: "a thread and the event loop, or two threads, change the same state, and nothing orders them",
+    summary: "a thread and the event loop, two threads or goroutines change the same state, and nothing orders them",
     source: include_str!("data_race.rs"),
     check,
 };
@@ -229,6 +229,9 @@ enum Other {
 }
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::racing_lanes::check(ctx, &RULE, found);
+    }
     if is_test_module(ctx.module.name.as_str()) {
         return;
     }

@@ -12,6 +12,7 @@ pub(crate) mod lost_wakeup;
 pub(crate) mod misplaced_context;
 mod origin;
 mod peers;
+mod racing_lanes;
 pub(crate) mod self_deadlock;
 pub(crate) mod shared_default;
 pub(crate) mod shared_session;
