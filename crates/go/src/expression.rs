@@ -156,7 +156,8 @@ impl<'t> Lowerer<'_, 't> {
         use BinaryOp::{AndAnd, Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual, OrOr};
         if let AndAnd | OrOr = op {
             let left = self.expr(left, Role::Tested);
-            self.event(Event::Branch(Some(left)));
+            let condition = if op == AndAnd { left } else { self.push(Expr::Not(left), at, Role::Tested) };
+            self.event(Event::Branch(Some(condition)));
             let right = self.expr(right, Role::Arm);
             self.event(Event::EndBranch(false));
             let list = self.list(&[left, right]);

@@ -102,8 +102,7 @@ impl Lowerer<'_, '_> {
                 let position = self.function().params.len() as u32;
                 let text = self.text(name);
                 let at = self.span(name.span);
-                let symbol = if text == "_" { self.hidden_name("parameter") } else { Name::new(text) };
-                self.declare(text, BindingKind::Param(position), at);
+                let symbol = self.declare(text, BindingKind::Param(position), at);
                 self.function().params.push(Param { name: symbol, kind, annotation: Some(annotation), default: None });
             }
         }

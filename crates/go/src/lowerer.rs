@@ -147,14 +147,15 @@ impl<'f, 't> Lowerer<'f, 't> {
         self.frames.last_mut().expect("lowering happens inside a function")
     }
 
-    /// Declares a name in the innermost block, and binds it.
-    pub fn declare(&mut self, name: &str, kind: BindingKind, at: Span) {
+    /// Declares a name in the innermost block, and binds it. Gives its symbol.
+    pub fn declare(&mut self, name: &str, kind: BindingKind, at: Span) -> Name {
         if name == "_" || name.is_empty() {
-            return;
+            return self.hidden_name("blank");
         }
         let symbol = self.declare_only(name);
         let (owner, _) = self.scopes.find(Name::new(name)).unwrap_or((FunctionId(0), symbol));
         self.bind_in(owner, symbol, kind, at);
+        symbol
     }
 
     /// Declares a name in the innermost block. Gives its symbol.

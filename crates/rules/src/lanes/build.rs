@@ -197,8 +197,14 @@ impl<'p> Builder<'p> {
                 }
             }
             Event::Select(has_default) => self.mark(frame, lane, Does::Selects(has_default)),
-            Event::Branch(_) => self.mark(frame, lane, Does::Branches),
-            Event::Arm(_) => self.mark(frame, lane, Does::Arm),
+            Event::Branch(condition) => {
+                self.mark(frame, lane, Does::Branches);
+                self.enter_arm(frame, lane, condition);
+            }
+            Event::Arm(condition) => {
+                self.mark(frame, lane, Does::Arm);
+                self.enter_arm(frame, lane, condition);
+            }
             Event::EndBranch(exhaustive) => self.mark(frame, lane, Does::Joins { exhaustive }),
             Event::Loop(source) => self.open_loop(frame, lane, source),
             Event::EndLoop => self.mark(frame, lane, Does::EndsLoop),
@@ -207,6 +213,41 @@ impl<'p> Builder<'p> {
             Event::Return(_) => self.mark(frame, lane, Does::Returns),
             Event::Raise(_) => self.mark(frame, lane, Does::Dies),
             _ => {}
+        }
+    }
+
+    /// An arm whose condition never holds is not taken.
+    fn enter_arm(&mut self, frame: &Rc<Frame>, lane: usize, condition: Option<ExprId>) {
+        if let Some(condition) = condition
+            && self.constant(frame, condition) == Some(0)
+        {
+            self.op(frame, lane, Does::Dies, condition);
+        }
+    }
+
+    /// The value of an expression that has the same one always; a condition that holds is 1.
+    fn constant(&mut self, frame: &Rc<Frame>, expr: ExprId) -> Option<i32> {
+        let module = self.module(frame);
+        match module.expr(expr) {
+            Expr::Literal(Literal::Int(value)) => Some(value),
+            Expr::Literal(Literal::Bool(value)) => Some(i32::from(value)),
+            Expr::Not(inner) => Some(i32::from(self.constant(frame, inner)? == 0)),
+            Expr::Equality(list) => match module.list(list) {
+                [a, b] => Some(i32::from(self.constant(frame, *a)? == self.constant(frame, *b)?)),
+                _ => None,
+            },
+            Expr::Name(..) => {
+                let (Root::Local(run, file, owner, symbol), None) = self.variable(frame, expr)? else { return None };
+                let [only] = module.function(owner).symbols[symbol.index()].bindings.as_slice() else { return None };
+                match module.bindings[only.index()].kind {
+                    BindingKind::Value(value) if run > 0 && file == frame.function.file => match module.expr(value) {
+                        Expr::Literal(Literal::Int(value)) => Some(value),
+                        _ => None,
+                    },
+                    _ => None,
+                }
+            }
+            _ => None,
         }
     }
 
@@ -664,7 +705,10 @@ impl<'p> Builder<'p> {
             Some(Orders::CountsDown) => Does::CountsDown(path),
             Some(Orders::AwaitsAll) => Does::Awaits(path),
             Some(Orders::RunsOnce) => return self.once(frame, lane, call, &path, args, model),
-            Some(Orders::Atomic) => Does::Touches { path, write: true, atomic: true },
+            Some(Orders::Atomic) => {
+                self.op(frame, lane, Does::Touches { path: path.clone(), write: true, atomic: true }, call);
+                Does::Handles(path)
+            }
             Some(Orders::AwaitsWaking | Orders::Wakes) => Does::Handles(path),
             _ => return,
         };

@@ -18,7 +18,7 @@ pub(crate) struct Order<'t> {
 
 impl<'t> Order<'t> {
     pub fn new(trace: &'t Trace) -> Self {
-        Self { trace, spots: trace.lanes.iter().map(states).collect() }
+        Self { trace, spots: trace.lanes.iter().map(|lane| states(lane, &trace.channels)).collect() }
     }
 
     pub fn spot(&self, at: At) -> &Spot {

@@ -48,8 +48,8 @@ enum Frame {
 }
 
 /// The spot of each operation of a lane, which begins in this state.
-pub(crate) fn states(lane: &Lane) -> Vec<Spot> {
-    let mut pass = Pass::default();
+pub(crate) fn states(lane: &Lane, channels: &[(Path, Option<i32>)]) -> Vec<Spot> {
+    let mut pass = Pass { channels, ..Pass::default() };
     let mut spots = Vec::with_capacity(lane.ops.len());
     for (index, op) in lane.ops.iter().enumerate() {
         spots.push(pass.spot());
@@ -60,7 +60,8 @@ pub(crate) fn states(lane: &Lane) -> Vec<Spot> {
 }
 
 #[derive(Default)]
-struct Pass {
+struct Pass<'c> {
+    channels: &'c [(Path, Option<i32>)],
     state: State,
     frames: Vec<Frame>,
     arms: Rc<Vec<(u32, u32)>>,
@@ -69,7 +70,7 @@ struct Pass {
     given: Option<Rc<State>>,
 }
 
-impl Pass {
+impl Pass<'_> {
     fn spot(&mut self) -> Spot {
         let state = self.given.get_or_insert_with(|| Rc::new(self.state.clone())).clone();
         Spot { state, arms: self.arms.clone(), loops: self.loops.clone() }
@@ -83,8 +84,17 @@ impl Pass {
         match does {
             Does::Locks { path, shared } => self.state.locks.push((path.clone(), *shared)),
             Does::Unlocks { path, shared } => self.unlock(path, *shared),
-            Does::Sends(path) => self.gain(Gained::Sent, path),
-            Does::Receives(path) => self.gain(Gained::Received, path),
+            Does::Sends(path) => {
+                self.gain(Gained::Sent, path);
+                if self.channels.contains(&(path.clone(), Some(1))) {
+                    // There is room for one: who has sent is alone until it is taken out.
+                    self.state.locks.push((path.clone(), false));
+                }
+            }
+            Does::Receives(path) => {
+                self.unlock(path, false);
+                self.gain(Gained::Received, path);
+            }
             Does::Drains(path) => self.gain(Gained::Drained, path),
             Does::Awaits(path) => self.gain(Gained::Awaited, path),
             Does::Handles(path) => self.gain(Gained::Handled, path),
