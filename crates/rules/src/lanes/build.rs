@@ -5,7 +5,8 @@ use super::path::{Part, Path, Root};
 use crate::context::Context;
 use crate::finding::Place;
 use racewalk_ir::{
-    BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, SymbolId,
+    ArgKind, BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role,
+    SymbolId,
 };
 use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Type};
 use racewalk_models::{Call, Orders, Position};
@@ -62,6 +63,7 @@ fn build(ctx: &Context<'_>, function: FunctionId, deepest: usize) -> Trace {
         stack: Vec::new(),
         ops: 0,
         deepest,
+        owed: Vec::new(),
     };
     let frame = Rc::new(Frame {
         function: ctx.function_ref(function),
@@ -115,6 +117,8 @@ struct Builder<'p> {
     stack: Vec<FunctionRef>,
     ops: usize,
     deepest: usize,
+    /// What has to be called, as far as that is seen.
+    owed: Vec<Path>,
 }
 
 impl<'p> Builder<'p> {
@@ -139,7 +143,7 @@ impl<'p> Builder<'p> {
 
     fn push(&mut self, frame: &Frame, lane: usize, does: Does, at: Place) {
         self.ops += 1;
-        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, at_exit: false });
+        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, at_exit: None });
     }
 
     // ---- bodies --------------------------------------------------------------------------------------------------
@@ -161,29 +165,34 @@ impl<'p> Builder<'p> {
             }
         }
         let events = &body.events;
-        let mut at_exit: Vec<ExprId> = Vec::new();
-        for event in events {
-            self.event(frame, lane, event, &mut at_exit);
+        let mut at_exit: Vec<(usize, ExprId)> = Vec::new();
+        for (at, event) in events.iter().enumerate() {
+            if let Event::Loop(source) = *event {
+                let goes_through = takes_elements(self.module(frame), &events[at + 1..]);
+                self.open_loop(frame, lane, source, goes_through);
+            } else {
+                self.event(frame, lane, event, &mut at_exit);
+            }
         }
         self.mark(frame, lane, Does::Leaves);
-        for call in at_exit.into_iter().rev() {
+        for (said, call) in at_exit.into_iter().rev() {
             let from = self.trace.lanes[lane].ops.len();
             self.call(frame, lane, call, false);
-            self.trace.lanes[lane].ops[from..].iter_mut().for_each(|op| op.at_exit = true);
+            self.trace.lanes[lane].ops[from..].iter_mut().for_each(|op| op.at_exit = Some(said));
         }
         self.stack.pop();
     }
 
-    fn event(&mut self, frame: &Rc<Frame>, lane: usize, event: &Event, at_exit: &mut Vec<ExprId>) {
+    fn event(&mut self, frame: &Rc<Frame>, lane: usize, event: &Event, at_exit: &mut Vec<(usize, ExprId)>) {
         match *event {
-            Event::Read(expr) => self.touch_variable(frame, lane, expr, false),
+            Event::Read(expr) => self.read(frame, lane, expr),
             Event::ReadPlace(expr) => self.touch_place(frame, lane, expr, false),
             Event::Modify(expr) => self.touch_place(frame, lane, expr, false),
             Event::WritePlace(expr, _) => self.touch_place(frame, lane, expr, true),
             Event::Bind(binding) => self.bind(frame, lane, binding),
             Event::Call(call) => self.call(frame, lane, call, false),
             Event::Spawn(call) => self.call(frame, lane, call, true),
-            Event::AtExit(call) => at_exit.push(call),
+            Event::AtExit(call) => at_exit.push((self.trace.lanes[lane].ops.len(), call)),
             Event::Send(channel, _) => {
                 if let Some(path) = self.contents(frame, channel) {
                     self.op(frame, lane, Does::Sends(path), channel);
@@ -206,7 +215,6 @@ impl<'p> Builder<'p> {
                 self.enter_arm(frame, lane, condition);
             }
             Event::EndBranch(exhaustive) => self.mark(frame, lane, Does::Joins { exhaustive }),
-            Event::Loop(source) => self.open_loop(frame, lane, source),
             Event::EndLoop => self.mark(frame, lane, Does::EndsLoop),
             Event::Break => self.mark(frame, lane, Does::Breaks),
             Event::Continue => self.mark(frame, lane, Does::Continues),
@@ -251,7 +259,7 @@ impl<'p> Builder<'p> {
         }
     }
 
-    fn open_loop(&mut self, frame: &Rc<Frame>, lane: usize, source: Option<ExprId>) {
+    fn open_loop(&mut self, frame: &Rc<Frame>, lane: usize, source: Option<ExprId>, goes_through: bool) {
         let Some(source) = source else { return self.mark(frame, lane, Does::Loops(true)) };
         let ty = self.type_of(frame, source);
         if is_channel(ty)
@@ -259,8 +267,11 @@ impl<'p> Builder<'p> {
         {
             self.op(frame, lane, Does::Drains(path), source);
         } else if let Some((path, _)) = self.place(frame, source) {
-            let part = if matches!(ty.without_none(), Type::Mapping(_)) { Part::Entry } else { Part::All };
-            self.touch(frame, lane, path.with(part), false, source);
+            let is_mapping = matches!(ty.without_none(), Type::Mapping(_));
+            if is_mapping || goes_through {
+                let part = if is_mapping { Part::Entry } else { Part::All };
+                self.touch(frame, lane, path.with(part), false, source);
+            }
         }
         self.mark(frame, lane, Does::Loops(false));
     }
@@ -269,6 +280,56 @@ impl<'p> Builder<'p> {
 
     fn touch(&mut self, frame: &Frame, lane: usize, path: Path, write: bool, at: ExprId) {
         self.op(frame, lane, Does::Touches { path, write, atomic: false }, at);
+    }
+
+    fn read(&mut self, frame: &Rc<Frame>, lane: usize, expr: ExprId) {
+        let module = self.module(frame);
+        let role = module.role(expr);
+        let Some((root, given)) = self.variable(frame, expr) else { return };
+        let is_field = || module.parent(expr).is_some_and(|parent| match module.expr(parent) {
+            Expr::Call(_, call) => {
+                module.args(call).iter().any(|arg| arg.value == expr && matches!(arg.kind, ArgKind::Named(_)))
+            }
+            _ => false,
+        });
+        if matches!(role, Role::Stored | Role::Returned | Role::Element | Role::Arm) || role == Role::Argument && is_field() {
+            self.trace.escaped.insert(root);
+        }
+        let path = Path::of(root);
+        if self.owed.contains(&path) {
+            self.op(frame, lane, Does::Pays(path.clone()), expr);
+        }
+        if given.is_none() && role == Role::Receiver && self.is_addressed_only(frame, expr, root) {
+            return;
+        }
+        if self.is_shared(root) {
+            self.touch(frame, lane, path, false, expr);
+        }
+    }
+
+    /// The method of a value that is no reference is called: by the value's address, or on a part of it.
+    fn is_addressed_only(&mut self, frame: &Rc<Frame>, expr: ExprId, root: Root) -> bool {
+        let module = self.module(frame);
+        let Root::Local(_, file, owner, symbol) = root else { return false };
+        let Some(parent) = module.parent(expr).filter(|_| file == frame.function.file) else { return false };
+        let Type::Method(method, _) = self.type_of(frame, parent) else { return false };
+        let bindings = &module.function(owner).symbols[symbol.index()].bindings;
+        let Type::Instance(class, _) = self.type_of(frame, expr) else { return false };
+        let is_value = bindings.iter().all(|it| match module.bindings[it.index()].kind {
+            BindingKind::Typed(ty, _) => !matches!(module.expr(ty), Expr::Address(_)),
+            BindingKind::Value(value) => matches!(module.expr(value), Expr::Call(..)) && self.is_display(frame, value),
+            _ => false,
+        });
+        let body = self.program.function(method);
+        let of = self.program.module(method.file);
+        let by_reference = body.params.first().and_then(|it| it.annotation).is_some_and(|it| matches!(of.expr(it), Expr::Address(_)));
+        is_value && (by_reference || body.class != Some(class.id) || method.file != class.file)
+    }
+
+    /// `T{…}`: a value of the class that is called.
+    fn is_display(&mut self, frame: &Frame, value: ExprId) -> bool {
+        let Expr::Call(callee, _) = self.module(frame).expr(value) else { return false };
+        matches!(self.type_of(frame, callee), Type::Class(_))
     }
 
     fn touch_variable(&mut self, frame: &Rc<Frame>, lane: usize, expr: ExprId, write: bool) {
@@ -299,6 +360,13 @@ impl<'p> Builder<'p> {
         if is_declaration {
             let at = self.trace.lanes[lane].ops.len();
             self.trace.declared.push((root, lane, at));
+            if let BindingKind::Part(value, 1) = bound.kind
+                && self.gives_cancel(frame, value)
+            {
+                self.owed.push(Path::of(root));
+                let place = Place { file: frame.function.file, span: bound.span };
+                self.push(frame, lane, Does::Owes(Path::of(root)), place);
+            }
             if let Some(value) = bound.kind.source()
                 && let Some(capacity) = self.made_channel(frame, value)
             {
@@ -308,6 +376,11 @@ impl<'p> Builder<'p> {
             let at = Place { file: frame.function.file, span: bound.span };
             self.push(frame, lane, Does::Touches { path: Path::of(root), write: true, atomic: false }, at);
         }
+    }
+
+    /// The value is what ends by a signal, with the function that sends the signal.
+    fn gives_cancel(&mut self, frame: &Rc<Frame>, value: ExprId) -> bool {
+        matches!(self.called(frame, value), Called::Model(model) if model.orders == Some(Orders::GivesCancel))
     }
 
     /// How much the channel holds that an expression makes.
@@ -760,7 +833,13 @@ impl<'p> Builder<'p> {
             }
             "delete" | "clear" | "copy" => {
                 if let Some((path, _)) = self.place(frame, first) {
-                    let part = if is_mapping || name.as_str() == "delete" { Part::Entry } else { Part::All };
+                    let is_part = matches!(self.module(frame).expr(first), Expr::Subscript(..));
+                    let part = match name.as_str() {
+                        _ if is_mapping => Part::Entry,
+                        "delete" => Part::Entry,
+                        _ if is_part => Part::Element,
+                        _ => Part::All,
+                    };
                     self.touch(frame, lane, path.with(part), true, call);
                 }
             }
@@ -772,6 +851,15 @@ impl<'p> Builder<'p> {
             _ => {}
         }
     }
+}
+
+/// The loop that begins here takes the elements of what it goes through, not only their keys.
+fn takes_elements(module: &Module, events: &[Event]) -> bool {
+    let binds = events.iter().map_while(|event| match event {
+        Event::Bind(binding) => Some(module.bindings[binding.index()].kind),
+        _ => None,
+    });
+    binds.take(2).any(|kind| matches!(kind, BindingKind::ElementPart(_, 1)))
 }
 
 /// A key that is computed, and no slice.

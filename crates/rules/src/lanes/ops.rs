@@ -27,6 +27,10 @@ pub(crate) enum Does {
     CountsDown(Path),
     /// Waits for all.
     Awaits(Path),
+    /// Something has to be called from here on, or a resource is lost.
+    Owes(Path),
+    /// It is called, or handed to somebody who may.
+    Pays(Path),
     /// Something of which nothing is known is done with this: it may order anything.
     Handles(Path),
     /// Starts the lane of this number.
@@ -58,8 +62,8 @@ pub(crate) struct Op {
     pub at: Place,
     /// The function that it stands in.
     pub function: FunctionRef,
-    /// It runs when its function is left.
-    pub at_exit: bool,
+    /// It runs when its function is left: the position among the operations at which that was said.
+    pub at_exit: Option<usize>,
 }
 
 /// A thread of control.
@@ -80,6 +84,8 @@ pub(crate) struct Trace {
     pub declared: Vec<(super::path::Root, usize, usize)>,
     /// For each channel that is made in view: how much it holds; none when that is computed.
     pub channels: Vec<(Path, Option<i32>)>,
+    /// Variables that something else than what is seen here may lead to.
+    pub escaped: rustc_hash::FxHashSet<super::path::Root>,
     /// It was cut short, since it became too long.
     pub is_cut: bool,
 }

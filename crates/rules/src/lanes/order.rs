@@ -18,7 +18,8 @@ pub(crate) struct Order<'t> {
 
 impl<'t> Order<'t> {
     pub fn new(trace: &'t Trace) -> Self {
-        Self { trace, spots: trace.lanes.iter().map(|lane| states(lane, &trace.channels)).collect() }
+        let is_stuck = |does: &Does| is_stuck(trace, does);
+        Self { trace, spots: trace.lanes.iter().map(|lane| states(lane, &trace.channels, is_stuck)).collect() }
     }
 
     pub fn spot(&self, at: At) -> &Spot {
@@ -149,7 +150,8 @@ impl<'t> Order<'t> {
         gained(until).iter().any(|(what, path, count)| {
             let known = before.iter().find(|(kind, known, _)| kind == what && known == path);
             let newly = count - known.map_or(0, |(.., count)| *count);
-            newly > 0 && self.gives_sign(child, signs_after, *what, path, newly)
+            let needed = if *what == Gained::Sent { *count } else { newly };
+            newly > 0 && self.gives_sign(child, signs_after, *what, path, needed)
         })
     }
 
@@ -166,7 +168,10 @@ impl<'t> Order<'t> {
         let is_sign = |does: &Does| match (does, what) {
             (Does::Sends(sent), Gained::Received | Gained::Drained) => sent == path,
             (Does::Closes(closed), Gained::Received | Gained::Drained) => closed == path,
-            (Does::Receives(received), Gained::Sent) => received == path && self.is_unbuffered(path),
+            (Does::Receives(received), Gained::Sent) => {
+                received == path && self.capacity(path).is_some_and(|room| i64::from(room) < i64::from(count))
+            }
+            (Does::Unlocks { path: unlocked, .. }, Gained::Locked) => unlocked == path,
             (Does::CountsDown(counted), Gained::Awaited) => counted == path,
             (Does::Handles(handled), _) => handled.touches(path),
             (Does::Sends(any) | Does::Closes(any) | Does::CountsDown(any), Gained::Handled) => any.touches(path),
@@ -181,7 +186,11 @@ impl<'t> Order<'t> {
         if is_counted {
             return true;
         }
-        let alive = |at: &usize| !self.spots[lane][*at].state.is_dead;
+        // Who gives a lock back that it has not taken lets somebody know.
+        let is_handed = |at: &usize| {
+            what != Gained::Locked || !self.spots[lane][*at].state.locks.iter().any(|(held, _)| held == path)
+        };
+        let alive = |at: &usize| !self.spots[lane][*at].state.is_dead && is_handed(at);
         let signs = |range: std::ops::Range<usize>| {
             range.filter(alive).filter(|at| is_sign(&ops[*at].does)).collect::<Vec<usize>>()
         };
@@ -191,7 +200,7 @@ impl<'t> Order<'t> {
         if !follows {
             return self.hands_on(lane, behind, what, path, count);
         }
-        let counts_all = matches!(what, Gained::Awaited | Gained::Drained | Gained::Handled);
+        let counts_all = matches!(what, Gained::Awaited | Gained::Drained | Gained::Handled | Gained::Locked | Gained::Sent);
         // A sign in a loop is given any number of times.
         let earlier = signs(0..here.1);
         let certain = earlier.iter().filter(|at| self.spots[lane][**at].arms.len() <= self.spot(here).arms.len());
@@ -228,8 +237,20 @@ impl<'t> Order<'t> {
         is_counted || self.signs_after(lane, behind.min(self.trace.lanes[lane].ops.len()), what, path, 1)
     }
 
-    fn is_unbuffered(&self, path: &Path) -> bool {
-        self.trace.channels.iter().any(|(known, capacity)| known == path && *capacity == Some(0))
+    /// How much the channel holds.
+    fn capacity(&self, path: &Path) -> Option<i32> {
+        self.trace.channels.iter().find(|(known, _)| known == path).and_then(|(_, capacity)| *capacity)
+    }
+
+    /// Both lanes take one lock, though not around both operations: what one has seen under it may keep the two apart.
+    pub fn share_a_lock(&self, a: At, b: At) -> bool {
+        let locks = |lane: usize| {
+            self.trace.lanes[lane].ops.iter().filter_map(|op| match &op.does {
+                Does::Locks { path, .. } => Some(path),
+                _ => None,
+            })
+        };
+        a.0 != b.0 && locks(a.0).any(|path| locks(b.0).any(|other| path == other))
     }
 
     /// From an operation up to the first lane: where each lane above is when it starts the one below.
@@ -242,6 +263,21 @@ impl<'t> Order<'t> {
         }
         all
     }
+}
+
+/// Nobody ever does the other half of what is done with a channel that is known to these lanes alone.
+fn is_stuck(trace: &Trace, does: &Does) -> bool {
+    let (Does::Sends(path) | Does::Receives(path)) = does else { return false };
+    let is_known = trace.channels.iter().any(|(known, capacity)| known == path && *capacity == Some(0));
+    let ops = || trace.lanes.iter().flat_map(|lane| &lane.ops).map(|op| &op.does);
+    is_known
+        && !trace.escaped.contains(&path.root)
+        && !ops().any(|other| match (does, other) {
+            (_, Does::Handles(handled)) => handled.touches(path),
+            (Does::Sends(_), Does::Receives(other) | Does::Drains(other)) => other == path,
+            (Does::Receives(_), Does::Sends(other) | Does::Closes(other)) => other == path,
+            _ => false,
+        })
 }
 
 /// The places of the lowest lane that is above both.

@@ -17,6 +17,8 @@ pub(crate) struct Race {
     pub first: At,
     /// The other.
     pub second: At,
+    /// Both sides take one lock, though not here: it may be seen under it that the other is done.
+    pub is_doubtful: bool,
 }
 
 /// The races of a trace: one for each piece of memory.
@@ -68,13 +70,13 @@ fn race(trace: &Trace, order: &Order<'_>, root: Root, a: At, b: At) -> Option<Ra
     let is_told = |at: At, write: bool| write && at.0 > 0;
     let (first, second) = if !is_told(a, write) && is_told(b, other_write) || !write { (b, a) } else { (a, b) };
     let (path, ..) = touch(trace, first)?;
-    Some(Race { path: path.clone(), first, second })
+    Some(Race { path: path.clone(), first, second, is_doubtful: order.share_a_lock(first, second) })
 }
 
 /// The best pair to tell of comes first: two writes in lanes that were started, in the order of the code.
-fn rank(trace: &Trace, race: &Race) -> (bool, bool, At) {
+fn rank(trace: &Trace, race: &Race) -> (bool, bool, bool, At) {
     let writes = |at: At| touch(trace, at).is_some_and(|(_, write, _)| write);
-    (!writes(race.first), race.first.0 == 0, race.first)
+    (race.is_doubtful, !writes(race.first), race.first.0 == 0, race.first)
 }
 
 fn touch(trace: &Trace, at: At) -> Option<(&Path, bool, bool)> {

@@ -18,6 +18,10 @@ pub(crate) enum Gained {
     Awaited,
     /// Something of which nothing is known was done.
     Handled,
+    /// A lock was taken.
+    Locked,
+    /// The lane itself has counted down.
+    Signed,
 }
 
 /// Where a lane is.
@@ -27,6 +31,10 @@ pub(crate) struct State {
     pub locks: Vec<(Path, bool)>,
     /// What has been waited for, and how often.
     pub gained: Vec<(Gained, Path, u32)>,
+    /// Channels that are closed.
+    pub closed: Vec<Path>,
+    /// What has to be called still, on some way here.
+    pub owed: Vec<Path>,
     /// Nothing gets here.
     pub is_dead: bool,
 }
@@ -48,12 +56,25 @@ enum Frame {
 }
 
 /// The spot of each operation of a lane, which begins in this state.
-pub(crate) fn states(lane: &Lane, channels: &[(Path, Option<i32>)]) -> Vec<Spot> {
+pub(crate) fn states(lane: &Lane, channels: &[(Path, Option<i32>)], is_stuck: impl Fn(&Does) -> bool) -> Vec<Spot> {
     let mut pass = Pass { channels, ..Pass::default() };
+    let mut may_be_stuck = Vec::new();
     let mut spots = Vec::with_capacity(lane.ops.len());
     for (index, op) in lane.ops.iter().enumerate() {
         spots.push(pass.spot());
         pass.step(&op.does, index as u32);
+        match op.does {
+            Does::Branches => {
+                let waits = index > 0 && matches!(lane.ops[index - 1].does, Does::Selects(_));
+                may_be_stuck.push(waits);
+            }
+            Does::Joins { .. } => drop(may_be_stuck.pop()),
+            Does::Sends(_) | Does::Receives(_) if may_be_stuck.last() == Some(&true) && is_stuck(&op.does) => {
+                pass.state.is_dead = true;
+                pass.given = None;
+            }
+            _ => {}
+        }
     }
     spots.push(pass.spot());
     spots
@@ -82,7 +103,14 @@ impl Pass<'_> {
         }
         self.given = None;
         match does {
-            Does::Locks { path, shared } => self.state.locks.push((path.clone(), *shared)),
+            Does::Locks { path, shared } => {
+                self.gain(Gained::Locked, path);
+                self.state.locks.push((path.clone(), *shared));
+            }
+            Does::Closes(path) => self.state.closed.push(path.clone()),
+            Does::CountsDown(path) => self.gain(Gained::Signed, path),
+            Does::Owes(path) => self.state.owed.push(path.clone()),
+            Does::Pays(path) => self.state.owed.retain(|owed| owed != path),
             Does::Unlocks { path, shared } => self.unlock(path, *shared),
             Does::Sends(path) => {
                 self.gain(Gained::Sent, path);
@@ -217,6 +245,12 @@ fn merged(one: Option<State>, other: State) -> Option<State> {
         return Some(other);
     }
     one.locks.retain(|lock| other.locks.contains(lock));
+    one.closed.retain(|path| other.closed.contains(path));
+    for path in other.owed {
+        if !one.owed.contains(&path) {
+            one.owed.push(path);
+        }
+    }
     one.gained.retain_mut(|(what, path, count)| {
         let there = other.gained.iter().find(|(kind, known, _)| kind == what && known == path);
         let least = there.map_or(0, |(.., other)| (*count).min(*other));

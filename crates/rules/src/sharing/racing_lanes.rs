@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::finding::{Finding, Step, Witness};
 use crate::lanes::{Does, Race, Root, Trace, path_text, races, spawns_below, trace};
 use crate::rule::Rule;
-use racewalk_ir::{FunctionId, FunctionKind};
+use racewalk_ir::FunctionKind;
 use racewalk_report::Confidence;
 
 pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Finding>) {
@@ -20,7 +20,7 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
             let pair = (first.at.min(second.at), first.at.max(second.at));
             if first.at.file == ctx.file && !told.contains(&pair) {
                 told.push(pair);
-                ctx.report(function, finding(ctx, rule, function, &trace, &race), found);
+                ctx.report(function, finding(ctx, rule, &trace, &race), found);
             }
         }
     }
@@ -31,7 +31,7 @@ fn at<'t>(trace: &'t Trace, race: &Race, first: bool) -> &'t crate::lanes::Op {
     &trace.lanes[lane].ops[op]
 }
 
-fn finding(ctx: &Context<'_>, rule: &'static Rule, function: FunctionId, trace: &Trace, race: &Race) -> Finding {
+fn finding(ctx: &Context<'_>, rule: &'static Rule, trace: &Trace, race: &Race) -> Finding {
     let (first, second) = (at(trace, race, true), at(trace, race, false));
     let object = path_text(ctx.program, &race.path);
     let is_self = race.first == race.second;
@@ -61,7 +61,9 @@ fn finding(ctx: &Context<'_>, rule: &'static Rule, function: FunctionId, trace: 
     steps.push(step(0, first, verb(&first.does)));
     steps.push(step(1, second, verb(&second.does)));
     let witness = Witness { tasks: vec!["A", "B"], object: object.clone(), steps };
-    let confidence = if matches!(race.path.root, Root::Local(..)) { Confidence::Certain } else { Confidence::Likely };
+    let confidence = if race.is_doubtful {
+        Confidence::Possible
+    } else if matches!(race.path.root, Root::Local(..)) { Confidence::Certain } else { Confidence::Likely };
     let help = format!(
         "guard `{object}` with one `sync.Mutex` on both sides, hand the value over a channel, or wait for the goroutine (`WaitGroup.Wait`, a receive) before the other side touches it"
     );
@@ -73,6 +75,5 @@ fn finding(ctx: &Context<'_>, rule: &'static Rule, function: FunctionId, trace: 
         finding = finding.related(second.at, format!("the other side {} it here", verb(&second.does)));
     }
     finding.witness = Some(witness);
-    let _ = function;
     finding
 }
