@@ -80,9 +80,14 @@ pub(crate) struct Shared {
     pub limited_clients: FxHashSet<&'static str>,
     /// What annotations claim.
     pub claims: Claims,
+    /// For each file: the variables that several functions see, or that references may lead to; once somebody has asked.
+    pub captured: Vec<OnceLock<Captured>>,
     /// What all this costs, when somebody wants to know.
     pub meter: Meter,
 }
+
+/// Variables of a file's functions.
+pub(crate) type Captured = FxHashSet<(FunctionId, racewalk_ir::SymbolId)>;
 
 impl Shared {
     pub fn new(program: &Program, meter: Meter) -> Self {
@@ -105,6 +110,7 @@ impl Shared {
             mentioned: OnceLock::new(),
             limited_clients: no_timeout::limited_clients(program),
             claims: Claims::new(program),
+            captured: program.files().map(|_| OnceLock::new()).collect(),
             meter,
         }
     }

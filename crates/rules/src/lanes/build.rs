@@ -2,15 +2,15 @@
 
 use super::ops::{Does, Lane, Op, Trace};
 use super::path::{Part, Path, Root};
-use crate::context::Context;
+use crate::context::{Captured, Context};
 use crate::finding::Place;
 use racewalk_ir::{
     ArgKind, BindingId, BindingKind, Defs, Event, Expr, ExprId, FunctionId, FunctionKind, Literal, Module, Name, Role,
     SymbolId,
 };
-use racewalk_link::{Evaluator, FileId, FunctionRef, Program, Type};
+use racewalk_link::{ClassRef, Evaluator, FileId, FunctionRef, Program, Type};
 use racewalk_models::{Call, Orders, Position};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 /// How many calls within each other are looked into.
@@ -43,6 +43,19 @@ pub(crate) fn spawns_below(ctx: &Context<'_>, function: FunctionId) -> bool {
         })
 }
 
+/// The function, or a literal in it, takes locks.
+pub(crate) fn takes_locks(ctx: &Context<'_>, function: FunctionId) -> bool {
+    let sites = ctx.program.sites(ctx.function_ref(function)).iter();
+    let takes = |model: &Call| matches!(model.orders, Some(Orders::Locks | Orders::LocksToRead));
+    sites.filter_map(|site| ctx.program.model_at(site)).any(takes)
+        || ctx.module.function(function).events.iter().any(|event| match *event {
+            Event::Define(inner) => {
+                ctx.module.function(inner).kind == FunctionKind::Lambda && takes_locks(ctx, inner)
+            }
+            _ => false,
+        })
+}
+
 /// What a function and those that it starts do.
 pub(crate) fn trace(ctx: &Context<'_>, function: FunctionId) -> Trace {
     build(ctx, function, DEEPEST)
@@ -55,10 +68,10 @@ pub(crate) fn traced_alone(ctx: &Context<'_>, function: FunctionId) -> Trace {
 
 fn build(ctx: &Context<'_>, function: FunctionId, deepest: usize) -> Trace {
     let mut builder = Builder {
+        ctx,
         program: ctx.program,
         trace: Trace { lanes: vec![Lane::default()], ..Trace::default() },
         evaluators: FxHashMap::default(),
-        captured: FxHashMap::default(),
         runs: 1,
         stack: Vec::new(),
         ops: 0,
@@ -107,12 +120,12 @@ enum Called {
     Unknown,
 }
 
-struct Builder<'p> {
+struct Builder<'c, 'p> {
+    ctx: &'c Context<'p>,
     program: &'p Program,
     trace: Trace,
+    /// Evaluators of other files than the one that is looked at.
     evaluators: FxHashMap<FileId, Rc<Evaluator<'p>>>,
-    /// For each file: the variables that inner functions see, or whose address is taken.
-    captured: FxHashMap<FileId, Rc<FxHashSet<(FunctionId, SymbolId)>>>,
     runs: u32,
     stack: Vec<FunctionRef>,
     ops: usize,
@@ -121,19 +134,26 @@ struct Builder<'p> {
     owed: Vec<Path>,
 }
 
-impl<'p> Builder<'p> {
+impl<'p> Builder<'_, 'p> {
     fn module(&self, frame: &Frame) -> &'p Module {
         self.program.module(frame.function.file)
     }
 
-    fn evaluator(&mut self, file: FileId) -> Rc<Evaluator<'p>> {
+    /// Asks the evaluator of a file.
+    fn ask<T>(&mut self, file: FileId, question: impl FnOnce(&Evaluator<'p>) -> T) -> T {
+        if file == self.ctx.file {
+            return question(&self.ctx.evaluator);
+        }
         let program = self.program;
-        self.evaluators.entry(file).or_insert_with(|| Rc::new(program.evaluator(file))).clone()
+        question(self.evaluators.entry(file).or_insert_with(|| Rc::new(program.evaluator(file))))
     }
 
     fn op(&mut self, frame: &Frame, lane: usize, does: Does, at: ExprId) {
         let span = self.module(frame).span(at);
         self.push(frame, lane, does, Place { file: frame.function.file, span });
+        if let Some(op) = self.trace.lanes[lane].ops.last_mut() {
+            op.expr = Some(at);
+        }
     }
 
     fn mark(&mut self, frame: &Frame, lane: usize, does: Does) {
@@ -143,7 +163,7 @@ impl<'p> Builder<'p> {
 
     fn push(&mut self, frame: &Frame, lane: usize, does: Does, at: Place) {
         self.ops += 1;
-        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, at_exit: None });
+        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, expr: None, at_exit: None });
     }
 
     // ---- bodies --------------------------------------------------------------------------------------------------
@@ -160,7 +180,8 @@ impl<'p> Builder<'p> {
         let body = program.function(frame.function);
         for param in &body.params {
             if let Some(root) = body.symbol(param.name).and_then(|symbol| self.root(frame, frame.function.id, symbol)) {
-                let at = self.trace.lanes[lane].ops.len();
+                // They come to be where the body begins.
+                let at = self.trace.lanes[lane].ops.len() - 1;
                 self.trace.declared.push((root, lane, at));
             }
         }
@@ -401,10 +422,9 @@ impl<'p> Builder<'p> {
     }
 
     /// Another function, or a reference, may lead to the variable.
-    fn is_shared(&mut self, root: Root) -> bool {
+    fn is_shared(&self, root: Root) -> bool {
         let Root::Local(_, file, function, symbol) = root else { return true };
-        let program = self.program;
-        let captured = self.captured.entry(file).or_insert_with(|| Rc::new(captured_in(program, file)));
+        let captured = self.ctx.shared.captured[file.index()].get_or_init(|| captured_in(self.program, file));
         captured.contains(&(function, symbol))
     }
 
@@ -436,7 +456,7 @@ impl<'p> Builder<'p> {
         let Expr::Name(name, defs) = module.expr(expr) else { return None };
         let function = frame.function.id;
         let (owner, symbol) = match defs {
-            Defs::Outer => self.evaluator(frame.function.file).scope_of(function, name)?,
+            Defs::Outer => self.ask(frame.function.file, |evaluator| evaluator.scope_of(function, name))?,
             _ => (function, module.function(function).symbol(name)?),
         };
         let bindings = &module.function(owner).symbols[symbol.index()].bindings;
@@ -554,7 +574,7 @@ impl<'p> Builder<'p> {
     }
 
     fn type_of(&mut self, frame: &Frame, expr: ExprId) -> Type {
-        self.evaluator(frame.function.file).eval(frame.function.id, expr)
+        self.ask(frame.function.file, |evaluator| evaluator.eval(frame.function.id, expr))
     }
 
     // ---- calls ---------------------------------------------------------------------------------------------------
@@ -603,6 +623,10 @@ impl<'p> Builder<'p> {
         let args: Vec<ExprId> = module.args(args).iter().map(|arg| arg.value).collect();
         match self.called(frame, call) {
             Called::Body(function, outer, receiver) => {
+                if outer.is_none() && !beside {
+                    let of = receiver.and_then(|of| self.contents(frame, of));
+                    self.op(frame, lane, Does::Calls(function, of), call);
+                }
                 let Some(run) = self.enter(frame, function, outer, receiver, &args) else {
                     return self.unknown(frame, lane, call, &args);
                 };
@@ -647,10 +671,8 @@ impl<'p> Builder<'p> {
         for (param, value) in body.params.iter().zip(values) {
             let module = self.program.module(function.file);
             let is_reference = param.annotation.is_some_and(|it| matches!(module.expr(it), Expr::Address(_)));
-            let declared = param.annotation.map(|it| {
-                let evaluator = self.evaluator(function.file);
-                evaluator.annotation(function.id, it)
-            });
+            let declared =
+                param.annotation.map(|it| self.ask(function.file, |evaluator| evaluator.annotation(function.id, it)));
             if let (Some(symbol), Some(value)) = (body.symbol(param.name), self.given(frame, value, is_reference, declared)) {
                 given.insert(symbol, value);
             }
@@ -873,6 +895,24 @@ fn is_computed_key(module: &Module, key: ExprId) -> bool {
     }
 }
 
+/// The class to whose instances this field belongs, in an expression that leads to it or to something inside of it.
+pub(crate) fn place_of_class(ctx: &Context<'_>, function: FunctionId, expr: ExprId, field: Name) -> Option<ClassRef> {
+    let mut expr = expr;
+    loop {
+        expr = match ctx.module.expr(expr) {
+            Expr::Attr(base, name) if name == field => {
+                return match ctx.evaluator.eval(function, base).without_none() {
+                    Type::Instance(class, _) => Some(class),
+                    _ => None,
+                };
+            }
+            Expr::Attr(base, _) | Expr::Subscript(base, _) | Expr::Deref(base) | Expr::Address(base) => base,
+            Expr::Call(_, call) => ctx.module.args(call).first()?.value,
+            _ => return None,
+        };
+    }
+}
+
 /// The type is one of a channel.
 pub(crate) fn is_channel(ty: Type) -> bool {
     matches!(ty.without_none(), Type::ExternalInstance(path, _) if CHANNELS.contains(&path.as_str()))
@@ -902,10 +942,10 @@ fn is_variable(kind: BindingKind) -> bool {
 }
 
 /// The variables of a file's functions that inner functions see, or whose address is taken.
-fn captured_in(program: &Program, file: FileId) -> FxHashSet<(FunctionId, SymbolId)> {
+fn captured_in(program: &Program, file: FileId) -> Captured {
     let module = program.module(file);
     let evaluator = program.evaluator(file);
-    let mut found = FxHashSet::default();
+    let mut found = Captured::default();
     for (id, function) in module.functions.iter().enumerate() {
         let id = FunctionId(id as u32);
         for event in &function.events {

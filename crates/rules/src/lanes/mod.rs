@@ -5,15 +5,21 @@
 //! operations can happen at the same time.
 
 mod build;
+mod contexts;
+mod guards;
 mod ops;
 mod order;
 mod path;
+mod protocol;
 mod races;
 mod state;
 
-pub(crate) use build::{spawns_below, trace};
+pub(crate) use build::{spawns_below, takes_locks, trace, traced_alone};
 pub(crate) use ops::{Does, Op, Trace};
 pub(crate) use path::{Part, Path, Root};
+pub(crate) use contexts::{given_contexts, is_heeded};
+pub(crate) use guards::unguarded;
+pub(crate) use protocol::{Misuse, Miscount, Stuck, kept, miscounts, misuses, op, owed, stuck, taken_twice};
 pub(crate) use races::{Race, races};
 
 use racewalk_link::Program;

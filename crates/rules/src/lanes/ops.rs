@@ -2,6 +2,7 @@
 
 use super::path::Path;
 use crate::finding::Place;
+use racewalk_ir::ExprId;
 use racewalk_link::FunctionRef;
 
 /// What an operation does.
@@ -33,6 +34,8 @@ pub(crate) enum Does {
     Pays(Path),
     /// Something of which nothing is known is done with this: it may order anything.
     Handles(Path),
+    /// Calls a function of the program: with this as its receiver, where that is known.
+    Calls(FunctionRef, Option<Path>),
     /// Starts the lane of this number.
     Spawns(usize),
     /// Waits for one of the arms that follow; `true` when one of them waits for nothing.
@@ -62,6 +65,8 @@ pub(crate) struct Op {
     pub at: Place,
     /// The function that it stands in.
     pub function: FunctionRef,
+    /// The expression that it is, where it is one.
+    pub expr: Option<ExprId>,
     /// It runs when its function is left: the position among the operations at which that was said.
     pub at_exit: Option<usize>,
 }

@@ -130,7 +130,7 @@ impl<'t> Order<'t> {
     }
 
     /// The two stand in arms of one branch of which only one is taken.
-    fn are_apart(&self, a: At, b: At) -> bool {
+    pub fn are_apart(&self, a: At, b: At) -> bool {
         let others = &self.spot(b).arms;
         self.spot(a).arms.iter().any(|(branch, arm)| others.iter().any(|(other, at)| branch == other && arm != at))
     }

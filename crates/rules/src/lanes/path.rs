@@ -50,24 +50,10 @@ impl Path {
         longer
     }
 
-    /// This way followed by that one.
-    pub fn and(&self, rest: &[Part]) -> Self {
-        let mut longer = self.clone();
-        longer.parts.extend_from_slice(rest);
-        longer
-    }
-
     /// Both may lead to the same piece of memory.
     pub fn meets(&self, other: &Self) -> bool {
         self.root == other.root
             && self.parts.len() == other.parts.len()
-            && self.parts.iter().zip(&other.parts).all(|(a, b)| a.meets(*b))
-    }
-
-    /// What this leads to has what the other leads to inside of it.
-    pub fn holds(&self, other: &Self) -> bool {
-        self.root == other.root
-            && self.parts.len() < other.parts.len()
             && self.parts.iter().zip(&other.parts).all(|(a, b)| a.meets(*b))
     }
 

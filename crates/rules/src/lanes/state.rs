@@ -98,7 +98,7 @@ impl Pass<'_> {
     }
 
     fn step(&mut self, does: &Does, index: u32) {
-        if matches!(does, Does::Touches { .. } | Does::Spawns(_) | Does::Selects(_)) {
+        if matches!(does, Does::Touches { .. } | Does::Spawns(_) | Does::Selects(_) | Does::Calls(..)) {
             return;
         }
         self.given = None;

@@ -172,7 +172,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/inconsistent-lock",
     question: Question::Share,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
     summary: "state that a section guards with a lock while it waits is changed elsewhere without that lock",
     source: include_str!("inconsistent_lock.rs"),
@@ -180,6 +180,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::unguarded::check(ctx, &RULE, found);
+    }
     if ctx.shared.race.reliances.is_empty() || is_test_module(ctx.module.name.as_str()) {
         return;
     }

@@ -19,6 +19,8 @@ pub(crate) mod shared_session;
 pub(crate) mod sleep_as_sync;
 pub(crate) mod stale_write;
 pub(crate) mod stampede;
+mod taken_twice;
+mod unguarded;
 
 use crate::context::Context;
 use crate::finding::{Finding, Place, Step, Witness};

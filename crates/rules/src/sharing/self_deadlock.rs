@@ -164,7 +164,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/self-deadlock",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
     summary: "a lock is acquired again by its holder, also through calls; or who holds it waits for somebody who needs it",
     source: include_str!("self_deadlock.rs"),
@@ -172,6 +172,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::taken_twice::check(ctx, &RULE, found);
+    }
     for function in ctx.functions() {
         let Some(holds) = ctx.shared.race.locks.holds(ctx.function_ref(function)) else { continue };
         let mut search = Search { ctx, function, holds, reported: FxHashSet::default() };
