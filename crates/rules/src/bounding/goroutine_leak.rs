@@ -124,6 +124,7 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let trace = trace(ctx, function);
+        let mut channels = Vec::new();
         for stuck in stuck(&trace) {
             let (Stuck::Sends { at, .. } | Stuck::Drains { at } | Stuck::Receives { at }) = stuck;
             let it = op(&trace, at);
@@ -133,6 +134,10 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             told.push(it.at);
             let (Does::Sends(path) | Does::Drains(path) | Does::Receives(path)) = &it.does else { continue };
             let channel = path_text(ctx.program, path);
+            if channels.contains(path) {
+                continue;
+            }
+            channels.push(path.clone());
             let symbol = crate::context::symbol(ctx.program.module(it.function.file), it.function.id);
             let finding = match stuck {
                 Stuck::Sends { left, .. } => {

@@ -381,6 +381,8 @@ impl<'p> Builder<'_, 'p> {
         if is_declaration {
             let at = self.trace.lanes[lane].ops.len();
             self.trace.declared.push((root, lane, at));
+            let place = Place { file: frame.function.file, span: bound.span };
+            self.push(frame, lane, Does::Declares(root), place);
             if let BindingKind::Part(value, 1) = bound.kind
                 && self.gives_cancel(frame, value)
             {
@@ -760,9 +762,7 @@ impl<'p> Builder<'_, 'p> {
             let Some(Given::Literal(id, outer)) = self.closure(frame, *arg) else { continue };
             let function = FunctionRef { file: outer.function.file, id };
             if let Some(run) = self.enter(frame, function, Some(outer), None, &[]) {
-                self.mark(frame, lane, Does::Branches);
                 self.body(&run, lane);
-                self.mark(frame, lane, Does::Joins { exhaustive: false });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What happens in a thread of control, as far as its order with others is concerned.
 
-use super::path::Path;
+use super::path::{Path, Root};
 use crate::finding::Place;
 use racewalk_ir::ExprId;
 use racewalk_link::FunctionRef;
@@ -34,6 +34,8 @@ pub(crate) enum Does {
     Pays(Path),
     /// Something of which nothing is known is done with this: it may order anything.
     Handles(Path),
+    /// A variable comes to be: what is known of one that it had before is over.
+    Declares(Root),
     /// Calls a function of the program: with this as its receiver, where that is known.
     Calls(FunctionRef, Option<Path>),
     /// Starts the lane of this number.
@@ -86,11 +88,11 @@ pub(crate) struct Lane {
 pub(crate) struct Trace {
     pub lanes: Vec<Lane>,
     /// The variables that come to be anew in each round of the loops around their declaration: variable, lane, operation.
-    pub declared: Vec<(super::path::Root, usize, usize)>,
+    pub declared: Vec<(Root, usize, usize)>,
     /// For each channel that is made in view: how much it holds; none when that is computed.
     pub channels: Vec<(Path, Option<i32>)>,
     /// Variables that something else than what is seen here may lead to.
-    pub escaped: rustc_hash::FxHashSet<super::path::Root>,
+    pub escaped: rustc_hash::FxHashSet<Root>,
     /// It was cut short, since it became too long.
     pub is_cut: bool,
 }

@@ -64,7 +64,7 @@ impl<'t> Order<'t> {
     }
 
     /// The variable comes to be anew in each round of a loop.
-    fn is_declared_inside(&self, of: Root, lane: usize, in_loop: u32) -> bool {
+    pub fn is_declared_inside(&self, of: Root, lane: usize, in_loop: u32) -> bool {
         self.trace.declared.iter().any(|(root, at, op)| {
             *root == of && *at == lane && self.spots[lane][*op].loops.contains(&in_loop)
                 || *root == of && self.is_below(*at, lane) && *at != lane
@@ -112,6 +112,10 @@ impl<'t> Order<'t> {
             _ => (in_b, in_a, child_towards(&above_b, lane)),
         };
         let shares_rounds = self.rounds_overlap(first, second, of);
+        let may_follow = |child: usize| self.spot(second).state.started.contains(&child);
+        if !shares_rounds && lane_of_first.is_some_and(|child| !may_follow(child)) {
+            return false;
+        }
         let Some(child) = lane_of_first else {
             // The earlier of the two is the lane's own: it comes before what the lane starts later, except in the next round.
             let started = if first == in_a { child_towards(&above_b, lane) } else { child_towards(&above_a, lane) };
@@ -149,7 +153,7 @@ impl<'t> Order<'t> {
         let before = gained(start);
         gained(until).iter().any(|(what, path, count)| {
             let known = before.iter().find(|(kind, known, _)| kind == what && known == path);
-            let newly = count - known.map_or(0, |(.., count)| *count);
+            let newly = count.saturating_sub(known.map_or(0, |(.., count)| *count));
             let needed = if *what == Gained::Sent { *count } else { newly };
             newly > 0 && self.gives_sign(child, signs_after, *what, path, needed)
         })

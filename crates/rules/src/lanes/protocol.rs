@@ -99,7 +99,7 @@ pub(crate) fn owed(trace: &Trace) -> Vec<Owed> {
             let Some(given) = given.filter(|it| lane.ops[*it].function == own) else { continue };
             let is_seen_elsewhere = trace.lanes.iter().skip(1).flat_map(|lane| &lane.ops).any(|op| {
                 matches!(&op.does, Does::Pays(it) if it == path)
-            });
+            }) || lane.ops.iter().any(|op| op.function != own && matches!(&op.does, Does::Pays(it) if it == path));
             if !trace.escaped.contains(&path.root)
                 && !is_seen_elsewhere
                 && !found.iter().any(|known| known.given == (0, given))
@@ -232,8 +232,12 @@ fn unreceived(trace: &Trace, order: &Order<'_>, at: At, path: &Path) -> Option<A
     }
     let sends_before = trace.lanes.iter().enumerate().skip(1).map(|(lane, it)| {
         let sends = it.ops.iter().enumerate().filter(|(_, op)| matches!(&op.does, Does::Sends(it) if it == path));
-        let repeated = it.parent.is_some_and(|(parent, spawn)| !order.spot((parent, spawn)).loops.is_empty());
-        let most = sends.map(|(op, _)| if order.spot((lane, op)).loops.is_empty() { 1 } else { 1_000 }).max().unwrap_or(0);
+        let is_again = |parent: usize, in_loop: &u32| !order.is_declared_inside(path.root, parent, *in_loop);
+        let repeated = it.parent.is_some_and(|(parent, spawn)| {
+            order.spot((parent, spawn)).loops.iter().any(|in_loop| is_again(parent, in_loop))
+        });
+        let is_once = |op: usize| !order.spot((lane, op)).loops.iter().any(|in_loop| is_again(lane, in_loop));
+        let most = sends.map(|(op, _)| if is_once(op) { 1 } else { 1_000 }).max().unwrap_or(0);
         if repeated { most * 1_000 } else { most }
     });
     let wanted: i32 = sends_before.fold(0, i32::saturating_add);

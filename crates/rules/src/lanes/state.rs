@@ -2,7 +2,7 @@
 //! is so on every way there.
 
 use super::ops::{Does, Lane};
-use super::path::Path;
+use super::path::{Path, Root};
 use std::rc::Rc;
 
 /// What has been waited for.
@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub closed: Vec<Path>,
     /// What has to be called still, on some way here.
     pub owed: Vec<Path>,
+    /// The lanes that may have been started.
+    pub started: Vec<usize>,
     /// Nothing gets here.
     pub is_dead: bool,
 }
@@ -98,7 +100,7 @@ impl Pass<'_> {
     }
 
     fn step(&mut self, does: &Does, index: u32) {
-        if matches!(does, Does::Touches { .. } | Does::Spawns(_) | Does::Selects(_) | Does::Calls(..)) {
+        if matches!(does, Does::Touches { .. } | Does::Selects(_) | Does::Calls(..)) {
             return;
         }
         self.given = None;
@@ -107,6 +109,8 @@ impl Pass<'_> {
                 self.gain(Gained::Locked, path);
                 self.state.locks.push((path.clone(), *shared));
             }
+            Does::Spawns(lane) => self.state.started.push(*lane),
+            Does::Declares(root) => self.forget(*root),
             Does::Closes(path) => self.state.closed.push(path.clone()),
             Does::CountsDown(path) => self.gain(Gained::Signed, path),
             Does::Owes(path) => self.state.owed.push(path.clone()),
@@ -148,6 +152,14 @@ impl Pass<'_> {
             Does::Dies | Does::Continues => self.state.is_dead = true,
             _ => {}
         }
+    }
+
+    /// What was known of a variable is known of one that is no more.
+    fn forget(&mut self, root: Root) {
+        self.state.locks.retain(|(path, _)| path.root != root);
+        self.state.gained.retain(|(_, path, _)| path.root != root);
+        self.state.closed.retain(|path| path.root != root);
+        self.state.owed.retain(|path| path.root != root);
     }
 
     fn unlock(&mut self, path: &Path, shared: bool) {
@@ -246,6 +258,11 @@ fn merged(one: Option<State>, other: State) -> Option<State> {
     }
     one.locks.retain(|lock| other.locks.contains(lock));
     one.closed.retain(|path| other.closed.contains(path));
+    for lane in other.started {
+        if !one.started.contains(&lane) {
+            one.started.push(lane);
+        }
+    }
     for path in other.owed {
         if !one.owed.contains(&path) {
             one.owed.push(path);

@@ -39,8 +39,9 @@ fn finding(ctx: &Context<'_>, rule: &'static Rule, trace: &Trace, race: &Race) -
     let message = if is_self || race.first.0 == race.second.0 {
         format!("goroutines that run side by side write `{object}` here, and nothing orders them")
     } else {
-        let other = if race.second.0 == 0 { "the function that starts it" } else { "another goroutine" };
-        format!("a goroutine {} `{object}` here while {other} {} it", verb(&first.does), verb(&second.does))
+        let who = |lane: usize| if lane == 0 { "the function that starts goroutines" } else { "a goroutine" };
+        let other = if race.first.0 > 0 && race.second.0 > 0 { "another goroutine" } else { who(race.second.0) };
+        format!("{} {} `{object}` here while {other} {} it", who(race.first.0), verb(&first.does), verb(&second.does))
     };
     let symbol = |op: &crate::lanes::Op| {
         crate::context::symbol(ctx.program.module(op.function.file), op.function.id)
