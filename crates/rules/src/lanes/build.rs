@@ -375,6 +375,10 @@ impl<'p> Builder<'_, 'p> {
     fn bind(&mut self, frame: &Rc<Frame>, lane: usize, binding: BindingId) {
         let module = self.module(frame);
         let bound = module.bindings[binding.index()];
+        if matches!(bound.kind, BindingKind::Param(_)) {
+            // It has come to be with the body.
+            return;
+        }
         let Some(root) = self.root(frame, bound.owner, bound.symbol) else { return };
         let symbol = &module.function(bound.owner).symbols[bound.symbol.index()];
         let is_declaration = symbol.bindings.first() == Some(&binding) && bound.owner != FunctionId(0);
