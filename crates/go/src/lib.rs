@@ -35,6 +35,7 @@ pub static LANGUAGE: Language = Language {
     computing_elsewhere: "a goroutine",
     starts_at_call: true,
     has_one_thread: false,
+    lock_class: Some("sync.Locker"),
     shares_memory: true,
     awaits_anything: false,
     telling_methods: &[],

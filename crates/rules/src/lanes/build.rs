@@ -163,7 +163,7 @@ impl<'p> Builder<'_, 'p> {
 
     fn push(&mut self, frame: &Frame, lane: usize, does: Does, at: Place) {
         self.ops += 1;
-        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, expr: None, at_exit: None });
+        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, expr: None, is_handed: false, at_exit: None });
     }
 
     // ---- bodies --------------------------------------------------------------------------------------------------
@@ -308,8 +308,9 @@ impl<'p> Builder<'_, 'p> {
         let role = module.role(expr);
         let Some((root, given)) = self.variable(frame, expr) else { return };
         let is_field = || module.parent(expr).is_some_and(|parent| match module.expr(parent) {
-            Expr::Call(_, call) => {
+            Expr::Call(callee, call) => {
                 module.args(call).iter().any(|arg| arg.value == expr && matches!(arg.kind, ArgKind::Named(_)))
+                    || module.role(callee) == Role::Callee && self.program.site(frame.function, parent).is_none() && is_type_name(module, callee)
             }
             _ => false,
         });
@@ -618,9 +619,16 @@ impl<'p> Builder<'_, 'p> {
             }
             other => match program.model_of(other) {
                 Some(model) => Called::Model(model.clone()),
-                None => Called::Unknown,
+                None => self.by_name(module, callee).map_or(Called::Unknown, Called::Model),
             },
         }
+    }
+
+    /// What is known of a lock's method by its name.
+    fn by_name(&self, module: &Module, callee: ExprId) -> Option<Call> {
+        let Expr::Attr(_, name) = module.expr(callee) else { return None };
+        let class = module.language.lock_class.map(Name::new)?;
+        self.program.models().method(class, name).cloned()
     }
 
     fn call(&mut self, frame: &Rc<Frame>, lane: usize, call: ExprId, beside: bool) {
@@ -719,7 +727,7 @@ impl<'p> Builder<'_, 'p> {
                     it.bindings.iter().any(|it| matches!(module.bindings[it.index()].kind, BindingKind::Typed(..)))
                 })
             }
-            other => is_channel(other) || matches!(other, Type::ExternalInstance(name, _) if name.last_segment() == "Context"),
+            other => is_sent_to(other) || is_channel(other) || matches!(other, Type::ExternalInstance(name, _) if name.last_segment() == "Context"),
         };
         shares.then_some(Given::Contents(path))
     }
@@ -766,7 +774,9 @@ impl<'p> Builder<'_, 'p> {
             let Some(Given::Literal(id, outer)) = self.closure(frame, *arg) else { continue };
             let function = FunctionRef { file: outer.function.file, id };
             if let Some(run) = self.enter(frame, function, Some(outer), None, &[]) {
+                let from = self.trace.lanes[lane].ops.len();
                 self.body(&run, lane);
+                self.trace.lanes[lane].ops[from..].iter_mut().for_each(|op| op.is_handed = true);
             }
         }
     }
@@ -888,6 +898,11 @@ fn takes_elements(module: &Module, events: &[Event]) -> bool {
     binds.take(2).any(|kind| matches!(kind, BindingKind::ElementPart(_, 1)))
 }
 
+/// The callee of a display is lowered as a type: nothing reads it.
+fn is_type_name(module: &Module, callee: ExprId) -> bool {
+    matches!(module.expr(callee), Expr::Name(_, Defs::Outer) | Expr::Attr(..))
+}
+
 /// A key that is computed, and no slice.
 fn is_computed_key(module: &Module, key: ExprId) -> bool {
     // A slice's bounds stand in the brackets with a colon: its operation has no operator around its span.
@@ -922,12 +937,17 @@ pub(crate) fn is_channel(ty: Type) -> bool {
     matches!(ty.without_none(), Type::ExternalInstance(path, _) if CHANNELS.contains(&path.as_str()))
 }
 
+/// The type is one of a channel that is sent to.
+fn is_sent_to(ty: Type) -> bool {
+    matches!(ty, Type::ExternalInstance(path, _) if path.as_str() == "universe.chan<-")
+}
+
 /// The value is copied when it is handed on, and refers to nothing.
 fn is_plain(module: &Module, ty: Type) -> bool {
     match ty {
         Type::Plain | Type::None | Type::Collection(_) | Type::Mapping(_) | Type::Function(_) | Type::Module(_) | Type::External(_) => true,
         Type::ExternalInstance(path, _) => {
-            path.first_segment() == module.language.builtins && !CHANNELS.contains(&path.as_str())
+            path.first_segment() == module.language.builtins && !is_channel(ty) && !is_sent_to(ty)
         }
         _ => false,
     }

@@ -161,8 +161,13 @@ fn judge(ctx: &Context<'_>, state: &State, uses: &[Use], callers: &Callers, foun
     let without: Vec<&&Use> = shared
         .iter()
         .filter(|it| !holds(it) || it.write && !alone(it))
-        .filter(|it| it.guards.is_empty() || holds(it))
+        .filter(|it| {
+            // Another lock may keep the two apart.
+            let shares = |other: &Use| other.guards.iter().any(|(held, _)| it.guards.iter().any(|(own, _)| own == held));
+            holds(it) || guarded.iter().any(|other| (other.write || it.write) && !shares(other))
+        })
         .filter(|it| !is_called_with(ctx, it.function, guard, callers, 3))
+        .filter(|it| is_reached_without(ctx, it.function, callers, 4))
         .collect();
     let lacking: FxHashSet<FunctionId> = without.iter().map(|it| it.function).collect();
     // What is done without the lock as often as with it is not what the lock is for.
@@ -194,6 +199,16 @@ fn judge(ctx: &Context<'_>, state: &State, uses: &[Use], callers: &Callers, foun
 /// It runs before anything else does.
 fn is_at_start(ctx: &Context<'_>, function: FunctionId) -> bool {
     matches!(ctx.module.function(function).name.as_str(), "init" | "main")
+}
+
+/// Somebody outside of the package may call the function, or what calls it: of one that only its package calls, and by ways that
+/// are not seen, nothing is known.
+fn is_reached_without(ctx: &Context<'_>, function: FunctionId, callers: &Callers, depth: u32) -> bool {
+    if ctx.module.function(function).name.as_str().starts_with(char::is_uppercase) {
+        return true;
+    }
+    let calls = callers.get(&ctx.function_ref(function)).into_iter().flatten();
+    depth > 0 && calls.into_iter().any(|(caller, _)| *caller != function && is_reached_without(ctx, *caller, callers, depth - 1))
 }
 
 /// Some caller holds the lock of the receiver, itself or by its own callers.

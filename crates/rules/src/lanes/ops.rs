@@ -69,6 +69,8 @@ pub(crate) struct Op {
     pub function: FunctionRef,
     /// The expression that it is, where it is one.
     pub expr: Option<ExprId>,
+    /// It stands in a function literal that was handed to somebody of whom nothing is known: it may run there, later, or never.
+    pub is_handed: bool,
     /// It runs when its function is left: the position among the operations at which that was said.
     pub at_exit: Option<usize>,
 }

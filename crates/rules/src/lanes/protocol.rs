@@ -24,7 +24,7 @@ pub(crate) fn taken_twice(trace: &Trace) -> Vec<TakenTwice> {
         let state = &order.spot(at).state;
         let Some((_, held_shared)) = state.locks.iter().find(|(held, _)| held == path) else { continue };
         // A channel with room for one is a lock of another kind.
-        if state.is_dead || trace.channels.iter().any(|(channel, _)| channel == path) {
+        if trace.is_cut || op(trace, at).is_handed || state.is_dead || trace.channels.iter().any(|(channel, _)| channel == path) {
             continue;
         }
         let ops = &trace.lanes[at.0].ops[..at.1];
@@ -48,7 +48,7 @@ pub(crate) fn kept(trace: &Trace) -> Vec<Kept> {
     let order = Order::new(trace);
     let mut found: Vec<Kept> = Vec::new();
     let lane = &trace.lanes[0];
-    let Some(own) = lane.ops.first().map(|op| op.function) else { return found };
+    let Some(own) = lane.ops.first().map(|op| op.function).filter(|_| !trace.is_cut) else { return found };
     for (at, op) in lane.ops.iter().enumerate() {
         let is_exit = op.function == own && matches!(op.does, Does::Returns | Does::Leaves);
         let state = &order.spot((0, at)).state;
@@ -87,7 +87,7 @@ pub(crate) fn owed(trace: &Trace) -> Vec<Owed> {
     let order = Order::new(trace);
     let mut found: Vec<Owed> = Vec::new();
     let lane = &trace.lanes[0];
-    let Some(own) = lane.ops.first().map(|op| op.function) else { return found };
+    let Some(own) = lane.ops.first().map(|op| op.function).filter(|_| !trace.is_cut) else { return found };
     for (at, op) in lane.ops.iter().enumerate() {
         let is_exit = op.function == own && matches!(op.does, Does::Returns | Does::Leaves);
         let state = &order.spot((0, at)).state;
@@ -127,7 +127,7 @@ pub(crate) fn misuses(trace: &Trace) -> Vec<Misuse> {
     let mut found = Vec::new();
     for at in positions(trace) {
         let state = &order.spot(at).state;
-        if state.is_dead {
+        if state.is_dead || trace.is_cut || op(trace, at).is_handed {
             continue;
         }
         let before = |path: &Path| {
@@ -161,24 +161,26 @@ fn closed_before_exit(trace: &Trace, order: &Order<'_>, at: At, path: &Path) -> 
     let closes = (said..at.1).find(|it| {
         matches!(&ops[*it].does, Does::Closes(other) if other == path)
             && ops[*it].at_exit.is_none()
+            && !ops[*it].is_handed
             && !order.is_dead((at.0, *it))
             && !order.are_apart((at.0, said), (at.0, *it))
     })?;
     Some((at.0, closes))
 }
 
-/// `select { case <-c: default: close(c) }`
+/// `select { case <-c: return; default: }` comes before the close, and no lock in between.
 fn is_asked_first(trace: &Trace, at: At, path: &Path) -> bool {
+    const FAR: usize = 12;
     let ops = &trace.lanes[at.0].ops[..at.1];
-    // Back to the arm's beginning, and to the arm before it.
-    let back: Vec<&Does> = ops.iter().rev().map(|op| &op.does).filter(|does| !matches!(does, Does::Touches { .. })).take(12).collect();
-    let arm = back.iter().position(|does| matches!(does, Does::Arm));
-    let Some(arm) = arm else { return false };
-    let asks = back[arm..].iter().position(|does| matches!(does, Does::Receives(asked) if asked == path));
-    let Some(asks) = asks else { return false };
-    back[..arm].iter().all(|does| !matches!(does, Does::Joins { .. } | Does::Branches | Does::Receives(_) | Does::Locks { .. }))
-        && matches!(back.get(arm + asks + 1), Some(Does::Branches))
-        && matches!(back.get(arm + asks + 2), Some(Does::Selects(true)))
+    let back = ops.iter().rev().map(|op| &op.does).filter(|does| !matches!(does, Does::Touches { .. }));
+    let back: Vec<&Does> = back.take(FAR).collect();
+    let is_asked = |window: &[&Does]| {
+        matches!(window, [Does::Receives(asked), Does::Branches, Does::Selects(true)] if asked == path)
+    };
+    let Some(asks) = back.windows(3).position(is_asked) else { return false };
+    let between = &back[..asks];
+    between.iter().any(|does| matches!(does, Does::Arm))
+        && !between.iter().any(|does| matches!(does, Does::Locks { .. } | Does::Unlocks { .. } | Does::Enters | Does::Branches))
 }
 
 /// A lane that waits for ever on some way.

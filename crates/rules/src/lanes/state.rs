@@ -100,6 +100,12 @@ impl Pass<'_> {
     }
 
     fn step(&mut self, does: &Does, index: u32) {
+        if let Does::Touches { path, write: true, .. } = does
+            && !self.state.closed.is_empty()
+        {
+            self.state.closed.retain(|closed| !closed.touches(path));
+            self.given = None;
+        }
         if matches!(does, Does::Touches { .. } | Does::Selects(_) | Does::Calls(..)) {
             return;
         }
@@ -257,6 +263,12 @@ fn merged(one: Option<State>, other: State) -> Option<State> {
         return Some(other);
     }
     one.locks.retain(|lock| other.locks.contains(lock));
+    let begins_fewer = |a: &State, b: &State| a.started.len() < b.started.len() && a.started.iter().all(|it| b.started.contains(it));
+    // Who has started nothing has nothing to wait for.
+    if begins_fewer(&one, &other) {
+        one.gained.clone_from(&other.gained);
+    }
+    let keeps = begins_fewer(&other, &one);
     one.closed.retain(|path| other.closed.contains(path));
     for lane in other.started {
         if !one.started.contains(&lane) {
@@ -271,8 +283,10 @@ fn merged(one: Option<State>, other: State) -> Option<State> {
     one.gained.retain_mut(|(what, path, count)| {
         let there = other.gained.iter().find(|(kind, known, _)| kind == what && known == path);
         let least = there.map_or(0, |(.., other)| (*count).min(*other));
-        *count = least;
-        least > 0
+        if !keeps {
+            *count = least;
+        }
+        *count > 0
     });
     Some(one)
 }
