@@ -123,10 +123,8 @@ impl Lowerer<'_, '_> {
 
     /// `new(T)`, or `new(value)`.
     fn new_value(&mut self, operand: SyntaxId, at: Span, role: Role) -> ExprId {
-        let is_named = matches!(
-            self.file()[operand].kind,
-            ExprKind::Ident | ExprKind::Selector { .. } | ExprKind::Index { .. }
-        );
+        let is_named =
+            matches!(self.file()[operand].kind, ExprKind::Ident | ExprKind::Selector { .. } | ExprKind::Index { .. });
         if !is_named && !self.is_type(operand) {
             let value = self.expr(operand, Role::Other);
             return self.with_child(Expr::Address(value), value, at, role);

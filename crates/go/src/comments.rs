@@ -57,8 +57,7 @@ fn heads(file: &File<'_>) -> Vec<Place> {
 fn about(file: &File<'_>, comment: Place, own_line: bool, statements: &[Place]) -> Place {
     let around = statements.iter().rev().find(|statement| statement.contains(comment));
     let on_its_line = |statement: &&Place| {
-        statement.end <= comment.start
-            && !file.text[statement.end as usize..comment.start as usize].contains(&b'\n')
+        statement.end <= comment.start && !file.text[statement.end as usize..comment.start as usize].contains(&b'\n')
     };
     let before = statements.iter().rev().find(on_its_line).filter(|_| !own_line);
     let after = statements.iter().find(|statement| statement.start >= comment.end);

@@ -143,7 +143,9 @@ impl<'t> Lowerer<'_, 't> {
                 (Some(ty), [value]) if names.len() == 1 => BindingKind::Typed(ty, Some(*value)),
                 (Some(ty), several) => BindingKind::Typed(ty, several.get(position).copied()),
                 (None, [value]) if names.len() > 1 => BindingKind::Part(*value, position as u32),
-                (None, several) => several.get(position).map_or(BindingKind::Opaque, |value| BindingKind::Value(*value)),
+                (None, several) => {
+                    several.get(position).map_or(BindingKind::Opaque, |value| BindingKind::Value(*value))
+                }
             };
             self.bind_declared(*name, kind, at);
         }
@@ -190,13 +192,7 @@ impl<'t> Lowerer<'_, 't> {
     }
 
     /// Lowers a struct, an interface, or a type that has methods.
-    pub fn class(
-        &mut self,
-        name: Name,
-        ty: SyntaxId,
-        name_span: Span,
-        methods: &[(usize, DeclId)],
-    ) -> ClassId {
+    pub fn class(&mut self, name: Name, ty: SyntaxId, name_span: Span, methods: &[(usize, DeclId)]) -> ClassId {
         let file = self.file();
         let at = self.span(file[ty].span);
         let class = ClassId(self.module.classes.len() as u32);
@@ -302,8 +298,7 @@ impl<'t> Lowerer<'_, 't> {
         };
         let body = self.current();
         let id = self.open(method, None);
-        let receiver =
-            Param { name: Name::new("receiver "), kind: ParamKind::Normal, annotation: None, default: None };
+        let receiver = Param { name: Name::new("receiver "), kind: ParamKind::Normal, annotation: None, default: None };
         self.function().params.push(receiver);
         let results = self.file()[signature].results;
         let returns = self.quietly(|lowerer| lowerer.results_type(results));

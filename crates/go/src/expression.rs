@@ -176,9 +176,7 @@ impl<'t> Lowerer<'_, 't> {
                 let equal = self.with_children(Expr::Equality(list), &operands, at, Role::Tested);
                 self.with_child(Expr::Not(equal), equal, at, role)
             }
-            Less | LessEqual | Greater | GreaterEqual => {
-                self.with_children(Expr::Compare(list), &operands, at, role)
-            }
+            Less | LessEqual | Greater | GreaterEqual => self.with_children(Expr::Compare(list), &operands, at, role),
             _ => self.with_children(Expr::Operation(list), &operands, at, role),
         }
     }

@@ -146,10 +146,8 @@ impl<'t> Lowerer<'_, 't> {
     /// What an assignment of one value to several variables gives the one at this position: a part, or the value itself and whether
     /// it was there.
     fn part(&mut self, value: ExprId, position: usize) -> BindingKind {
-        let is_tested = matches!(
-            self.module.expr(value),
-            Expr::Subscript(..) | Expr::Received(_) | Expr::Bind(_) | Expr::Name(..)
-        );
+        let is_tested =
+            matches!(self.module.expr(value), Expr::Subscript(..) | Expr::Received(_) | Expr::Bind(_) | Expr::Name(..));
         match position {
             0 if is_tested => BindingKind::Value(value),
             _ if is_tested => BindingKind::Opaque,
@@ -356,13 +354,7 @@ impl<'t> Lowerer<'_, 't> {
         }
     }
 
-    fn range_statement(
-        &mut self,
-        variables: [Option<SyntaxId>; 2],
-        define: bool,
-        operand: SyntaxId,
-        body: BlockId,
-    ) {
+    fn range_statement(&mut self, variables: [Option<SyntaxId>; 2], define: bool, operand: SyntaxId, body: BlockId) {
         let around = Around { kind: Breakable::Loop, label: self.frame().label.take() };
         let operand = self.expr(operand, Role::Iterated);
         let has_both = variables[1].is_some_and(|value| self.name_of(value) != Some("_"));

@@ -155,7 +155,9 @@ impl<'p> Evaluator<'p> {
             Expr::Lambda(id) => Type::Function(FunctionRef { file: self.file, id }),
             Expr::Literal(Literal::None) => Type::None,
             Expr::Literal(_) => Type::Plain,
-            Expr::Bind(value) | Expr::Spread(value) | Expr::Address(value) | Expr::Deref(value) => self.eval(function, value),
+            Expr::Bind(value) | Expr::Spread(value) | Expr::Address(value) | Expr::Deref(value) => {
+                self.eval(function, value)
+            }
             Expr::Received(channel) => self.received(self.eval(function, channel)),
             Expr::Yield(_) | Expr::YieldFrom(_) | Expr::Opaque => Type::DYNAMIC,
         }

@@ -3,7 +3,9 @@
 pub mod schema;
 mod type_spec;
 
-pub use schema::{Blocks, Call, Class, ClassKind, Decorator, Ends, Entry, Joins, Orders, Position, Runs, Serves, Spawns};
+pub use schema::{
+    Blocks, Call, Class, ClassKind, Decorator, Ends, Entry, Joins, Orders, Position, Runs, Serves, Spawns,
+};
 pub use type_spec::TypeSpec;
 
 use racewalk_ir::Name;

@@ -77,7 +77,9 @@ impl GoModules {
 fn parsed(text: &str, root: &Path) -> Manifest {
     let said = |word: &str| {
         let mut lines = text.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
-        lines.find_map(|line| Some(line.strip_prefix(word)?.strip_prefix([' ', '\t'])?.trim().trim_matches('"').to_owned()))
+        lines.find_map(|line| {
+            Some(line.strip_prefix(word)?.strip_prefix([' ', '\t'])?.trim().trim_matches('"').to_owned())
+        })
     };
     let minor = |version: String| version.strip_prefix("1.")?.split(['.', 'r', 'b']).next()?.parse().ok();
     Manifest {

@@ -115,16 +115,22 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             told.push(it.at);
             let symbol = crate::context::symbol(ctx.program.module(it.function.file), it.function.id);
             let finding = match miscount {
-                Miscount::AddedInside { waited, .. } => {
-                    Finding::new(&RULE, it.at, symbol, "the goroutine counts itself: the wait may be over before it comes to that")
-                        .help("call `Add` before the `go` statement, or start it by `WaitGroup.Go`")
-                        .related(op(&trace, waited).at, "waited for here".to_owned())
-                }
-                Miscount::NotDone { at: done, .. } => {
-                    Finding::new(&RULE, op(&trace, done).at, symbol, "the goroutine has a way out on which it does not count down: the wait never ends")
-                        .help("count down by `defer` in the first line of the goroutine")
-                        .confidence(Confidence::Likely)
-                }
+                Miscount::AddedInside { waited, .. } => Finding::new(
+                    &RULE,
+                    it.at,
+                    symbol,
+                    "the goroutine counts itself: the wait may be over before it comes to that",
+                )
+                .help("call `Add` before the `go` statement, or start it by `WaitGroup.Go`")
+                .related(op(&trace, waited).at, "waited for here".to_owned()),
+                Miscount::NotDone { at: done, .. } => Finding::new(
+                    &RULE,
+                    op(&trace, done).at,
+                    symbol,
+                    "the goroutine has a way out on which it does not count down: the wait never ends",
+                )
+                .help("count down by `defer` in the first line of the goroutine")
+                .confidence(Confidence::Likely),
             };
             ctx.report(function, finding.confidence(Confidence::Likely), found);
         }

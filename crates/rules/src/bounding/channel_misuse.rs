@@ -110,7 +110,8 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
         }
         let trace = trace(ctx, function);
         for misuse in misuses(&trace) {
-            let (Misuse::ClosedTwice { at, .. } | Misuse::SentAfterClose { at, .. } | Misuse::ClosedUnguarded { at }) = misuse;
+            let (Misuse::ClosedTwice { at, .. } | Misuse::SentAfterClose { at, .. } | Misuse::ClosedUnguarded { at }) =
+                misuse;
             let it = op(&trace, at);
             if it.at.file != ctx.file || told.contains(&it.at) {
                 continue;
@@ -120,20 +121,26 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             let channel = path_text(ctx.program, path);
             let symbol = crate::context::symbol(ctx.program.module(it.function.file), it.function.id);
             let finding = match misuse {
-                Misuse::ClosedTwice { before, .. } => {
-                    Finding::new(&RULE, it.at, symbol, format!("`{channel}` is closed here when it is closed already: a panic"))
-                        .help("close it in one place, or by a `sync.Once`")
-                        .related(op(&trace, before).at, "closed here before".to_owned())
-                }
+                Misuse::ClosedTwice { before, .. } => Finding::new(
+                    &RULE,
+                    it.at,
+                    symbol,
+                    format!("`{channel}` is closed here when it is closed already: a panic"),
+                )
+                .help("close it in one place, or by a `sync.Once`")
+                .related(op(&trace, before).at, "closed here before".to_owned()),
                 Misuse::SentAfterClose { before, .. } => {
                     Finding::new(&RULE, it.at, symbol, format!("`{channel}` is closed when this is sent: a panic"))
                         .help("close it behind the last send")
                         .related(op(&trace, before).at, "closed here before".to_owned())
                 }
-                Misuse::ClosedUnguarded { .. } => {
-                    Finding::new(&RULE, it.at, symbol, format!("two that call this at the same time both find `{channel}` open and close it: a panic"))
-                        .help("let a `sync.Once` close it, or hold a lock from the question to the close")
-                }
+                Misuse::ClosedUnguarded { .. } => Finding::new(
+                    &RULE,
+                    it.at,
+                    symbol,
+                    format!("two that call this at the same time both find `{channel}` open and close it: a panic"),
+                )
+                .help("let a `sync.Once` close it, or hold a lock from the question to the close"),
             };
             ctx.report(function, finding.confidence(Confidence::Likely).shape(channel), found);
         }

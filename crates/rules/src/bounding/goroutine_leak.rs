@@ -100,7 +100,7 @@
 
 use crate::context::Context;
 use crate::finding::{Finding, Place};
-use crate::lanes::{Stuck, op, path_text, spawns_below, stuck, trace, Does};
+use crate::lanes::{Does, Stuck, op, path_text, spawns_below, stuck, trace};
 use crate::rule::{Question, Rule};
 use racewalk_ir::FunctionKind;
 use racewalk_report::{Confidence, Severity};
@@ -141,17 +141,34 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
             let symbol = crate::context::symbol(ctx.program.module(it.function.file), it.function.id);
             let finding = match stuck {
                 Stuck::Sends { left, .. } => {
-                    let message = format!("this goroutine waits for ever to send into `{channel}` when its starter is left without receiving");
+                    let message = format!(
+                        "this goroutine waits for ever to send into `{channel}` when its starter is left without receiving"
+                    );
                     Finding::new(&RULE, it.at, symbol, message)
                         .help(format!("give `{channel}` room for what is sent (`make(chan T, 1)`), or send in a `select` that also watches for the end"))
                         .related(op(&trace, left).at, "left here, and nothing was received".to_owned())
                 }
-                Stuck::Drains { .. } => Finding::new(&RULE, it.at, symbol, format!("this goroutine waits for ever at the end of its loop: nobody closes `{channel}`"))
-                    .help(format!("close `{channel}` when the last value has been sent")),
-                Stuck::Receives { .. } => Finding::new(&RULE, it.at, symbol, format!("this goroutine waits for ever: nobody sends into `{channel}` or closes it"))
-                    .help(format!("close `{channel}` when the goroutine is to end")),
+                Stuck::Drains { .. } => Finding::new(
+                    &RULE,
+                    it.at,
+                    symbol,
+                    format!("this goroutine waits for ever at the end of its loop: nobody closes `{channel}`"),
+                )
+                .help(format!("close `{channel}` when the last value has been sent")),
+                Stuck::Receives { .. } => Finding::new(
+                    &RULE,
+                    it.at,
+                    symbol,
+                    format!("this goroutine waits for ever: nobody sends into `{channel}` or closes it"),
+                )
+                .help(format!("close `{channel}` when the goroutine is to end")),
             };
-            ctx.report(function, finding.confidence(Confidence::Likely).shape(channel), found);
+            // Where the starter falls off its end, what it has received by then is less certain than at an early return.
+            let confidence = match stuck {
+                Stuck::Sends { left, .. } if matches!(op(&trace, left).does, Does::Leaves) => Confidence::Possible,
+                _ => Confidence::Likely,
+            };
+            ctx.report(function, finding.confidence(confidence).shape(channel), found);
         }
     }
     super::unheeded::check(ctx, &RULE, found);

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::finding::Finding;
-use crate::lanes::{kept, op, path_text, takes_locks, trace};
+use crate::lanes::{kept, op, path_text, takes_locks, trace, traced_alone};
 use crate::rule::Rule;
 use racewalk_ir::FunctionKind;
 use racewalk_report::Confidence;
@@ -13,10 +13,13 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
         if body.kind != FunctionKind::Function || !takes_locks(ctx, function) {
             continue;
         }
-        let trace = trace(ctx, function);
+        let whole = trace(ctx, function);
+        let trace = if whole.is_cut { traced_alone(ctx, function) } else { whole };
         for kept in kept(&trace) {
             let lock = path_text(ctx.program, &kept.path);
-            let message = format!("`{lock}` is taken here and not given back on some way out: whoever wants it next waits for ever");
+            let message = format!(
+                "`{lock}` is taken here and not given back on some way out: whoever wants it next waits for ever"
+            );
             let finding = Finding::new(rule, op(&trace, kept.taken).at, ctx.symbol(function), message)
                 .help(format!("write `defer {lock}.Unlock()` in the next line, or give it back before this way out"))
                 .confidence(Confidence::Likely)

@@ -29,6 +29,9 @@
 //!         return rows
 //! ```
 //!
+//! In Go: a mutex that the function gives back on some of its ways out, and not on another. What is given back by `defer`, by another
+//! goroutine or only elsewhere is left alone.
+//!
 //! ## What one observes
 //! - The service gets slower from failure to failure, and then answers nothing at all, although CPU, memory and the
 //!   database are idle. A restart helps, for a while.

@@ -32,7 +32,9 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
         });
         let Some(sends) = sends.filter(|op| op.at.file == ctx.file) else { continue };
         let name = body.params[*context as usize].name;
-        let message = format!("this goroutine goes on sending when `{name}` has ended: nothing in it looks at that, and nobody may receive any more");
+        let message = format!(
+            "this goroutine goes on sending when `{name}` has ended: nothing in it looks at that, and nobody may receive any more"
+        );
         let symbol = ctx.symbol(sends.function.id);
         let finding = Finding::new(rule, sends.at, symbol, message)
             .help(format!("send in a `select` with `<-{name}.Done()`"))

@@ -17,6 +17,8 @@
 //!     return response.text
 //! ```
 //!
+//! In Go: a function that waits for channels takes a `context.Context` and never looks at it.
+//!
 //! ## What one observes
 //! - Calls take longer than the limit that one sees in the code.
 //! - Changing the limit changes nothing.

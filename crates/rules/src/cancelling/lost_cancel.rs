@@ -112,7 +112,8 @@ fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
                 continue;
             }
             told.push(given);
-            let message = "this is not called on some way out: the context and what waits for it stay until its parent ends";
+            let message =
+                "this is not called on some way out: the context and what waits for it stay until its parent ends";
             let finding = Finding::new(&RULE, given, ctx.symbol(function), message)
                 .help("write `defer cancel()` in the next line")
                 .confidence(Confidence::Likely)

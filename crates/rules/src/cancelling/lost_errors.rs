@@ -13,7 +13,10 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
         for (at, event) in body.events.iter().enumerate() {
             let Event::Branch(Some(condition)) = *event else { continue };
             let Some(error) = failure(ctx, condition) else { continue };
-            if is_in_loop(body, at) || !only_returns(&body.events[at + 1..]) || !delivers(ctx, literal, &body.events[at..]) {
+            if is_in_loop(body, at)
+                || !only_returns(&body.events[at + 1..])
+                || !delivers(ctx, literal, &body.events[at..])
+            {
                 continue;
             }
             let Some(call) = source(ctx, error) else { continue };

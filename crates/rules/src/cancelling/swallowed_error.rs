@@ -23,6 +23,8 @@
 //!     await asyncio.gather(store(client, one), store(client, other), return_exceptions=True)
 //! ```
 //!
+//! In Go: a goroutine that should write or send a result ends with `if err != nil { return }`, and nobody hears of the error.
+//!
 //! ## What one observes
 //! - "Done", and rows are missing. Nothing in the log.
 //! - A retry or a fallback that is written down and never happens.

@@ -21,7 +21,9 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
             let symbol = body.symbol(name).map(|it| body.symbols[it.index()].bindings[0]);
             let Some(binding) = symbol else { continue };
             let at = ctx.at(ctx.module.bindings[binding.index()].span);
-            let message = format!("`{name}` is never looked at, although the function waits: it goes on when its caller has given up");
+            let message = format!(
+                "`{name}` is never looked at, although the function waits: it goes on when its caller has given up"
+            );
             // The signature of a method may be that of an interface.
             let confidence = if body.class.is_some() { Confidence::Possible } else { Confidence::Likely };
             let finding = Finding::new(rule, at, ctx.symbol(function), message)
@@ -35,6 +37,7 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
 /// The function waits for channels: for one at a time, or in a loop.
 fn waits(ctx: &Context<'_>, function: FunctionId) -> bool {
     let trace = traced_alone(ctx, function);
-    let waits = |does: &Does| matches!(does, Does::Sends(_) | Does::Receives(_) | Does::Drains(_) | Does::Selects(false));
+    let waits =
+        |does: &Does| matches!(does, Does::Sends(_) | Does::Receives(_) | Does::Drains(_) | Does::Selects(false));
     trace.lanes.iter().flat_map(|lane| &lane.ops).any(|op| waits(&op.does))
 }

@@ -36,9 +36,7 @@ pub(crate) fn spawns_below(ctx: &Context<'_>, function: FunctionId) -> bool {
     let body = module.function(function);
     body.events.iter().any(starts)
         || body.events.iter().any(|event| match *event {
-            Event::Define(inner) => {
-                module.function(inner).kind == FunctionKind::Lambda && spawns_below(ctx, inner)
-            }
+            Event::Define(inner) => module.function(inner).kind == FunctionKind::Lambda && spawns_below(ctx, inner),
             _ => false,
         })
 }
@@ -49,9 +47,7 @@ pub(crate) fn takes_locks(ctx: &Context<'_>, function: FunctionId) -> bool {
     let takes = |model: &Call| matches!(model.orders, Some(Orders::Locks | Orders::LocksToRead));
     sites.filter_map(|site| ctx.program.model_at(site)).any(takes)
         || ctx.module.function(function).events.iter().any(|event| match *event {
-            Event::Define(inner) => {
-                ctx.module.function(inner).kind == FunctionKind::Lambda && takes_locks(ctx, inner)
-            }
+            Event::Define(inner) => ctx.module.function(inner).kind == FunctionKind::Lambda && takes_locks(ctx, inner),
             _ => false,
         })
 }
@@ -78,12 +74,8 @@ fn build(ctx: &Context<'_>, function: FunctionId, deepest: usize) -> Trace {
         deepest,
         owed: Vec::new(),
     };
-    let frame = Rc::new(Frame {
-        function: ctx.function_ref(function),
-        run: 1,
-        given: FxHashMap::default(),
-        outer: None,
-    });
+    let frame =
+        Rc::new(Frame { function: ctx.function_ref(function), run: 1, given: FxHashMap::default(), outer: None });
     builder.body(&frame, 0);
     builder.trace
 }
@@ -163,7 +155,14 @@ impl<'p> Builder<'_, 'p> {
 
     fn push(&mut self, frame: &Frame, lane: usize, does: Does, at: Place) {
         self.ops += 1;
-        self.trace.lanes[lane].ops.push(Op { does, at, function: frame.function, expr: None, is_handed: false, at_exit: None });
+        self.trace.lanes[lane].ops.push(Op {
+            does,
+            at,
+            function: frame.function,
+            expr: None,
+            is_handed: false,
+            at_exit: None,
+        });
     }
 
     // ---- bodies --------------------------------------------------------------------------------------------------
@@ -307,14 +306,20 @@ impl<'p> Builder<'_, 'p> {
         let module = self.module(frame);
         let role = module.role(expr);
         let Some((root, given)) = self.variable(frame, expr) else { return };
-        let is_field = || module.parent(expr).is_some_and(|parent| match module.expr(parent) {
-            Expr::Call(callee, call) => {
-                module.args(call).iter().any(|arg| arg.value == expr && matches!(arg.kind, ArgKind::Named(_)))
-                    || module.role(callee) == Role::Callee && self.program.site(frame.function, parent).is_none() && is_type_name(module, callee)
-            }
-            _ => false,
-        });
-        if matches!(role, Role::Stored | Role::Returned | Role::Element | Role::Arm) || role == Role::Argument && is_field() {
+        let is_field = || {
+            module.parent(expr).is_some_and(|parent| match module.expr(parent) {
+                Expr::Call(callee, call) => {
+                    module.args(call).iter().any(|arg| arg.value == expr && matches!(arg.kind, ArgKind::Named(_)))
+                        || module.role(callee) == Role::Callee
+                            && self.program.site(frame.function, parent).is_none()
+                            && is_type_name(module, callee)
+                }
+                _ => false,
+            })
+        };
+        if matches!(role, Role::Stored | Role::Returned | Role::Element | Role::Arm)
+            || role == Role::Argument && is_field()
+        {
             self.trace.escaped.insert(root);
         }
         let path = Path::of(root);
@@ -344,7 +349,8 @@ impl<'p> Builder<'_, 'p> {
         });
         let body = self.program.function(method);
         let of = self.program.module(method.file);
-        let by_reference = body.params.first().and_then(|it| it.annotation).is_some_and(|it| matches!(of.expr(it), Expr::Address(_)));
+        let by_reference =
+            body.params.first().and_then(|it| it.annotation).is_some_and(|it| matches!(of.expr(it), Expr::Address(_)));
         is_value && (by_reference || body.class != Some(class.id) || method.file != class.file)
     }
 
@@ -650,7 +656,9 @@ impl<'p> Builder<'_, 'p> {
                     self.body(&run, lane);
                 }
             }
-            Called::Model(model) if model.orders.is_some() || model.offloads.is_some() || model.ends_process.is_some() => {
+            Called::Model(model)
+                if model.orders.is_some() || model.offloads.is_some() || model.ends_process.is_some() =>
+            {
                 self.modelled(frame, lane, call, callee, &args, &model);
             }
             Called::Model(_) => self.closures(frame, lane, &args),
@@ -687,7 +695,9 @@ impl<'p> Builder<'_, 'p> {
             let is_reference = param.annotation.is_some_and(|it| matches!(module.expr(it), Expr::Address(_)));
             let declared =
                 param.annotation.map(|it| self.ask(function.file, |evaluator| evaluator.annotation(function.id, it)));
-            if let (Some(symbol), Some(value)) = (body.symbol(param.name), self.given(frame, value, is_reference, declared)) {
+            if let (Some(symbol), Some(value)) =
+                (body.symbol(param.name), self.given(frame, value, is_reference, declared))
+            {
                 given.insert(symbol, value);
             }
         }
@@ -727,7 +737,11 @@ impl<'p> Builder<'_, 'p> {
                     it.bindings.iter().any(|it| matches!(module.bindings[it.index()].kind, BindingKind::Typed(..)))
                 })
             }
-            other => is_sent_to(other) || is_channel(other) || matches!(other, Type::ExternalInstance(name, _) if name.last_segment() == "Context"),
+            other => {
+                is_sent_to(other)
+                    || is_channel(other)
+                    || matches!(other, Type::ExternalInstance(name, _) if name.last_segment() == "Context")
+            }
         };
         shares.then_some(Given::Contents(path))
     }
@@ -789,7 +803,15 @@ impl<'p> Builder<'_, 'p> {
         }
     }
 
-    fn modelled(&mut self, frame: &Rc<Frame>, lane: usize, call: ExprId, callee: ExprId, args: &[ExprId], model: &Call) {
+    fn modelled(
+        &mut self,
+        frame: &Rc<Frame>,
+        lane: usize,
+        call: ExprId,
+        callee: ExprId,
+        args: &[ExprId],
+        model: &Call,
+    ) {
         let module = self.module(frame);
         let base = match module.expr(callee) {
             Expr::Attr(base, _) if !matches!(self.type_of(frame, base), Type::External(_)) => Some(base),
@@ -842,9 +864,7 @@ impl<'p> Builder<'_, 'p> {
     /// Runs a function that is given as a value.
     fn run_given(&mut self, frame: &Rc<Frame>, lane: usize, work: ExprId) {
         let called = match self.closure(frame, work) {
-            Some(Given::Literal(id, outer)) => {
-                Some((FunctionRef { file: outer.function.file, id }, Some(outer), None))
-            }
+            Some(Given::Literal(id, outer)) => Some((FunctionRef { file: outer.function.file, id }, Some(outer), None)),
             Some(Given::Function(function)) => Some((function, None, None)),
             _ => match (self.type_of(frame, work), self.module(frame).expr(work)) {
                 (Type::Function(function), _) => Some((function, None, None)),
@@ -945,7 +965,13 @@ fn is_sent_to(ty: Type) -> bool {
 /// The value is copied when it is handed on, and refers to nothing.
 fn is_plain(module: &Module, ty: Type) -> bool {
     match ty {
-        Type::Plain | Type::None | Type::Collection(_) | Type::Mapping(_) | Type::Function(_) | Type::Module(_) | Type::External(_) => true,
+        Type::Plain
+        | Type::None
+        | Type::Collection(_)
+        | Type::Mapping(_)
+        | Type::Function(_)
+        | Type::Module(_)
+        | Type::External(_) => true,
         Type::ExternalInstance(path, _) => {
             path.first_segment() == module.language.builtins && !is_channel(ty) && !is_sent_to(ty)
         }

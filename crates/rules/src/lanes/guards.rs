@@ -39,8 +39,8 @@ pub(crate) struct Unguarded {
     pub function: FunctionId,
     pub at: Place,
     pub write: bool,
-    /// It is a mapping: to use it while it is changed ends the process.
-    pub is_mapping: bool,
+    /// It is something inside of a mapping or sequence: to use that while it is changed may end the process.
+    pub is_content: bool,
     pub name: String,
     pub guard: String,
     /// A write under the lock.
@@ -90,16 +90,27 @@ fn collect(
                     callers.entry(*callee).or_default().push((function, held));
                 }
                 Does::Touches { path, write, atomic: false } => {
-                    let Some((state_used, instance, rest)) = op.expr.and_then(|expr| used(ctx, op.function.id, expr, path)) else {
+                    let Some((state_used, instance, rest)) =
+                        op.expr.and_then(|expr| used(ctx, op.function.id, expr, path))
+                    else {
                         continue;
                     };
                     let guards = state.locks.iter().map(|(lock, shared)| (relative(instance.as_ref(), lock), *shared));
                     let is_fresh = is_fresh(trace, path);
-                    let one = Use { function, at: op.at, write: *write, is_content: rest, guards: guards.collect(), is_fresh };
-                    uses.entry(state_used.clone()).or_insert_with(|| {
-                        states.push(state_used);
-                        Vec::new()
-                    }).push(one);
+                    let one = Use {
+                        function,
+                        at: op.at,
+                        write: *write,
+                        is_content: rest,
+                        guards: guards.collect(),
+                        is_fresh,
+                    };
+                    uses.entry(state_used.clone())
+                        .or_insert_with(|| {
+                            states.push(state_used);
+                            Vec::new()
+                        })
+                        .push(one);
                 }
                 _ => {}
             }
@@ -163,7 +174,8 @@ fn judge(ctx: &Context<'_>, state: &State, uses: &[Use], callers: &Callers, foun
         .filter(|it| !holds(it) || it.write && !alone(it))
         .filter(|it| {
             // Another lock may keep the two apart.
-            let shares = |other: &Use| other.guards.iter().any(|(held, _)| it.guards.iter().any(|(own, _)| own == held));
+            let shares =
+                |other: &Use| other.guards.iter().any(|(held, _)| it.guards.iter().any(|(own, _)| own == held));
             holds(it) || guarded.iter().any(|other| (other.write || it.write) && !shares(other))
         })
         .filter(|it| !is_called_with(ctx, it.function, guard, callers, 3))
@@ -174,7 +186,7 @@ fn judge(ctx: &Context<'_>, state: &State, uses: &[Use], callers: &Callers, foun
     if lacking.len() > functions.len() || functions.len() < 2 {
         return;
     }
-    let is_mapping = uses.iter().any(|it| it.is_content && it.write);
+    let is_content = uses.iter().any(|it| it.is_content && it.write);
     let mut told: Vec<FunctionId> = Vec::new();
     for one in without {
         let tells = one.write || one.is_content;
@@ -186,7 +198,7 @@ fn judge(ctx: &Context<'_>, state: &State, uses: &[Use], callers: &Callers, foun
             function: one.function,
             at: one.at,
             write: one.write,
-            is_mapping: is_mapping && one.is_content,
+            is_content: is_content && one.is_content,
             name: name_of(ctx, state),
             guard: guard_name(guard),
             guarded: evidence.at,
@@ -208,7 +220,10 @@ fn is_reached_without(ctx: &Context<'_>, function: FunctionId, callers: &Callers
         return true;
     }
     let calls = callers.get(&ctx.function_ref(function)).into_iter().flatten();
-    depth > 0 && calls.into_iter().any(|(caller, _)| *caller != function && is_reached_without(ctx, *caller, callers, depth - 1))
+    depth > 0
+        && calls
+            .into_iter()
+            .any(|(caller, _)| *caller != function && is_reached_without(ctx, *caller, callers, depth - 1))
 }
 
 /// Some caller holds the lock of the receiver, itself or by its own callers.
@@ -219,7 +234,8 @@ fn is_called_with(ctx: &Context<'_>, function: FunctionId, guard: &Guard, caller
     }
     let Some(calls) = callers.get(&ctx.function_ref(function)) else { return false };
     calls.iter().any(|(caller, held)| {
-        held.contains(guard) || depth > 0 && *caller != function && is_called_with(ctx, *caller, guard, callers, depth - 1)
+        held.contains(guard)
+            || depth > 0 && *caller != function && is_called_with(ctx, *caller, guard, callers, depth - 1)
     })
 }
 

@@ -15,11 +15,11 @@ mod races;
 mod state;
 
 pub(crate) use build::{spawns_below, takes_locks, trace, traced_alone};
-pub(crate) use ops::{Does, Op, Trace};
-pub(crate) use path::{Part, Path, Root};
 pub(crate) use contexts::{given_contexts, is_heeded};
 pub(crate) use guards::unguarded;
-pub(crate) use protocol::{Misuse, Miscount, Stuck, kept, miscounts, misuses, op, owed, stuck, taken_twice};
+pub(crate) use ops::{Does, Op, Trace};
+pub(crate) use path::{Part, Path, Root};
+pub(crate) use protocol::{Miscount, Misuse, Stuck, kept, miscounts, misuses, op, owed, stuck, taken_twice};
 pub(crate) use races::{Race, races};
 
 use racewalk_link::Program;

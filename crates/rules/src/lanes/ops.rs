@@ -9,11 +9,21 @@ use racewalk_link::FunctionRef;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Does {
     /// Reads or writes memory.
-    Touches { path: Path, write: bool, atomic: bool },
+    Touches {
+        path: Path,
+        write: bool,
+        atomic: bool,
+    },
     /// Takes a lock.
-    Locks { path: Path, shared: bool },
+    Locks {
+        path: Path,
+        shared: bool,
+    },
     /// Gives a lock back.
-    Unlocks { path: Path, shared: bool },
+    Unlocks {
+        path: Path,
+        shared: bool,
+    },
     /// Sends into a channel.
     Sends(Path),
     /// Takes out of a channel.
@@ -44,7 +54,9 @@ pub(crate) enum Does {
     Selects(bool),
     Branches,
     Arm,
-    Joins { exhaustive: bool },
+    Joins {
+        exhaustive: bool,
+    },
     /// A loop begins; `true` when nothing but a `break` ends it.
     Loops(bool),
     EndsLoop,

@@ -123,7 +123,8 @@ impl<'t> Order<'t> {
             return shares_rounds && started.is_some_and(|child| !self.is_joined_between(child, second, None, after));
         };
         let before = if first == in_a { a } else { b };
-        !self.is_joined_between(child, first, Some(second), before) || shares_rounds && !self.is_joined_between(child, first, None, before)
+        !self.is_joined_between(child, first, Some(second), before)
+            || shares_rounds && !self.is_joined_between(child, first, None, before)
     }
 
     /// Both stand in a loop of their lane in whose rounds the variable is the same one.
@@ -204,7 +205,8 @@ impl<'t> Order<'t> {
         if !follows {
             return self.hands_on(lane, behind, what, path, count);
         }
-        let counts_all = matches!(what, Gained::Awaited | Gained::Drained | Gained::Handled | Gained::Locked | Gained::Sent);
+        let counts_all =
+            matches!(what, Gained::Awaited | Gained::Drained | Gained::Handled | Gained::Locked | Gained::Sent);
         // A sign in a loop is given any number of times.
         let earlier = signs(0..here.1);
         let certain = earlier.iter().filter(|at| self.spots[lane][**at].arms.len() <= self.spot(here).arms.len());

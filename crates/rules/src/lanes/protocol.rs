@@ -24,7 +24,11 @@ pub(crate) fn taken_twice(trace: &Trace) -> Vec<TakenTwice> {
         let state = &order.spot(at).state;
         let Some((_, held_shared)) = state.locks.iter().find(|(held, _)| held == path) else { continue };
         // A channel with room for one is a lock of another kind.
-        if trace.is_cut || op(trace, at).is_handed || state.is_dead || trace.channels.iter().any(|(channel, _)| channel == path) {
+        if trace.is_cut
+            || op(trace, at).is_handed
+            || state.is_dead
+            || trace.channels.iter().any(|(channel, _)| channel == path)
+        {
             continue;
         }
         let ops = &trace.lanes[at.0].ops[..at.1];
@@ -56,12 +60,15 @@ pub(crate) fn kept(trace: &Trace) -> Vec<Kept> {
             continue;
         }
         for (path, shared) in &state.locks {
-            let is_lock = |op: &Op| matches!(&op.does, Does::Locks { path: it, shared: mode } if it == path && mode == shared);
-            let is_unlock = |op: &Op| matches!(&op.does, Does::Unlocks { path: it, shared: mode } if it == path && mode == shared);
+            let is_lock =
+                |op: &Op| matches!(&op.does, Does::Locks { path: it, shared: mode } if it == path && mode == shared);
+            let is_unlock =
+                |op: &Op| matches!(&op.does, Does::Unlocks { path: it, shared: mode } if it == path && mode == shared);
             let taken = lane.ops[..at].iter().rposition(is_lock);
             let others = trace.lanes.iter().skip(1).flat_map(|lane| &lane.ops);
             let is_given_back_later = lane.ops.iter().any(|op| op.at_exit.is_some() && is_unlock(op));
-            let is_given_back_elsewhere = others.clone().any(|op| is_unlock(op)) || others.clone().any(|op| matches!(&op.does, Does::Handles(it) if it.touches(path)));
+            let is_given_back_elsewhere = others.clone().any(|op| is_unlock(op))
+                || others.clone().any(|op| matches!(&op.does, Does::Handles(it) if it.touches(path)));
             let is_given_back = lane.ops.iter().any(|op| op.at_exit.is_none() && is_unlock(op) && op.function == own);
             let Some(taken) = taken.filter(|taken| lane.ops[*taken].function == own) else { continue };
             let is_handed_on = lane.ops[taken..].iter().any(|op| matches!(&op.does, Does::Handles(it) if it == path));
@@ -97,9 +104,13 @@ pub(crate) fn owed(trace: &Trace) -> Vec<Owed> {
         for path in &state.owed {
             let given = lane.ops[..at].iter().rposition(|op| matches!(&op.does, Does::Owes(it) if it == path));
             let Some(given) = given.filter(|it| lane.ops[*it].function == own) else { continue };
-            let is_seen_elsewhere = trace.lanes.iter().skip(1).flat_map(|lane| &lane.ops).any(|op| {
-                matches!(&op.does, Does::Pays(it) if it == path)
-            }) || lane.ops.iter().any(|op| op.function != own && matches!(&op.does, Does::Pays(it) if it == path));
+            let is_seen_elsewhere = trace
+                .lanes
+                .iter()
+                .skip(1)
+                .flat_map(|lane| &lane.ops)
+                .any(|op| matches!(&op.does, Does::Pays(it) if it == path))
+                || lane.ops.iter().any(|op| op.function != own && matches!(&op.does, Does::Pays(it) if it == path));
             if !trace.escaped.contains(&path.root)
                 && !is_seen_elsewhere
                 && !found.iter().any(|known| known.given == (0, given))
@@ -174,13 +185,15 @@ fn is_asked_first(trace: &Trace, at: At, path: &Path) -> bool {
     let ops = &trace.lanes[at.0].ops[..at.1];
     let back = ops.iter().rev().map(|op| &op.does).filter(|does| !matches!(does, Does::Touches { .. }));
     let back: Vec<&Does> = back.take(FAR).collect();
-    let is_asked = |window: &[&Does]| {
-        matches!(window, [Does::Receives(asked), Does::Branches, Does::Selects(true)] if asked == path)
-    };
+    let is_asked = |window: &[&Does]| matches!(window, [Does::Receives(asked), Does::Branches, Does::Selects(true)] if asked == path);
     let Some(asks) = back.windows(3).position(is_asked) else { return false };
     let between = &back[..asks];
-    between.iter().any(|does| matches!(does, Does::Arm))
-        && !between.iter().any(|does| matches!(does, Does::Locks { .. } | Does::Unlocks { .. } | Does::Enters | Does::Branches))
+    trace.lanes[at.0].ops[at.1].at_exit.is_none()
+        && between.iter().any(|does| matches!(does, Does::Arm))
+        && between.iter().any(|does| matches!(does, Does::Returns))
+        && !between
+            .iter()
+            .any(|does| matches!(does, Does::Locks { .. } | Does::Unlocks { .. } | Does::Enters | Does::Branches))
 }
 
 /// A lane that waits for ever on some way.
@@ -206,11 +219,26 @@ pub(crate) fn stuck(trace: &Trace) -> Vec<Stuck> {
             continue;
         }
         match &op(trace, at).does {
-            Does::Sends(path) => found.extend(unreceived(trace, &order, at, path).map(|left| Stuck::Sends { at, left })),
-            Does::Drains(path) if is_private(trace, path) && !trace.lanes.iter().any(|lane| lane.ops.iter().any(|op| matches!(&op.does, Does::Closes(it) if it == path))) => {
+            Does::Sends(path) => {
+                found.extend(unreceived(trace, &order, at, path).map(|left| Stuck::Sends { at, left }))
+            }
+            Does::Drains(path)
+                if is_private(trace, path)
+                    && !trace
+                        .lanes
+                        .iter()
+                        .any(|lane| lane.ops.iter().any(|op| matches!(&op.does, Does::Closes(it) if it == path))) =>
+            {
                 found.push(Stuck::Drains { at });
             }
-            Does::Receives(path) if is_private(trace, path) && !trace.lanes.iter().flat_map(|lane| &lane.ops).any(|op| matches!(&op.does, Does::Closes(it) | Does::Sends(it) if it == path)) => {
+            Does::Receives(path)
+                if is_private(trace, path)
+                    && !trace
+                        .lanes
+                        .iter()
+                        .flat_map(|lane| &lane.ops)
+                        .any(|op| matches!(&op.does, Does::Closes(it) | Does::Sends(it) if it == path)) =>
+            {
                 found.push(Stuck::Receives { at });
             }
             _ => {}
@@ -223,7 +251,10 @@ pub(crate) fn stuck(trace: &Trace) -> Vec<Stuck> {
 fn is_private(trace: &Trace, path: &Path) -> bool {
     let is_made = trace.channels.iter().any(|(known, _)| known == path);
     let handles = |op: &Op| matches!(&op.does, Does::Handles(it) if it.touches(path));
-    is_made && path.parts.is_empty() && !trace.escaped.contains(&path.root) && !trace.lanes.iter().flat_map(|lane| &lane.ops).any(handles)
+    is_made
+        && path.parts.is_empty()
+        && !trace.escaped.contains(&path.root)
+        && !trace.lanes.iter().flat_map(|lane| &lane.ops).any(handles)
 }
 
 /// The starter of a lane that sends can be left without having received.
@@ -338,7 +369,9 @@ pub(crate) fn miscounts(trace: &Trace) -> Vec<Miscount> {
         for (at, op) in it.ops.iter().enumerate() {
             let Does::CountsUp(path) = &op.does else { continue };
             let waits = above[spawn..].iter().position(|op| matches!(&op.does, Does::Awaits(it) if it == path));
-            let counts = above[..spawn].iter().any(|op| matches!(&op.does, Does::CountsUp(it) | Does::Handles(it) if it == path));
+            let counts = above[..spawn]
+                .iter()
+                .any(|op| matches!(&op.does, Does::CountsUp(it) | Does::Handles(it) if it == path));
             let is_own = it.ops[at..].iter().any(|op| matches!(&op.does, Does::CountsDown(it) if it == path));
             let is_for_another = it.ops[at..].iter().any(|op| matches!(op.does, Does::Spawns(_)));
             if let (Some(waits), false, true, false) = (waits, counts, is_own, is_for_another)
@@ -360,8 +393,15 @@ fn not_done(trace: &Trace, order: &Order<'_>, lane: usize) -> Option<Miscount> {
         Does::CountsDown(path) if op.at_exit.is_none() && op.function == own => Some((at, path)),
         _ => None,
     })?;
-    let is_counted = trace.lanes.iter().take(lane).flat_map(|lane| &lane.ops).any(|op| matches!(&op.does, Does::CountsUp(it) if it == path));
-    let is_at_exit = ops.iter().any(|op| matches!(&op.does, Does::CountsDown(it) | Does::Handles(it) if it == path) && op.at_exit.is_some());
+    let is_counted = trace
+        .lanes
+        .iter()
+        .take(lane)
+        .flat_map(|lane| &lane.ops)
+        .any(|op| matches!(&op.does, Does::CountsUp(it) if it == path));
+    let is_at_exit = ops
+        .iter()
+        .any(|op| matches!(&op.does, Does::CountsDown(it) | Does::Handles(it) if it == path) && op.at_exit.is_some());
     if !is_counted || is_at_exit || ops.iter().any(|op| matches!(&op.does, Does::Handles(it) if it.touches(path))) {
         return None;
     }

@@ -70,14 +70,20 @@ fn race(trace: &Trace, order: &Order<'_>, root: Root, a: At, b: At) -> Option<Ra
     let is_told = |at: At, write: bool| write && at.0 > 0;
     let (first, second) = if !is_told(a, write) && is_told(b, other_write) || !write { (b, a) } else { (a, b) };
     let (path, ..) = touch(trace, first)?;
-    Some(Race { path: path.clone(), first, second, is_doubtful: order.share_a_lock(first, second) || is_half_locked(trace, order, first, second) })
+    Some(Race {
+        path: path.clone(),
+        first,
+        second,
+        is_doubtful: order.share_a_lock(first, second) || is_half_locked(trace, order, first, second),
+    })
 }
 
 /// The function itself works on what its caller has given it, without the lock that the other side holds: the caller may hold it.
 fn is_half_locked(trace: &Trace, order: &Order<'_>, a: At, b: At) -> bool {
     let holds = |at: At| !order.spot(at).state.locks.is_empty();
     let is_given = |at: At| {
-        let is_param = |root: &Root| trace.declared.iter().any(|(known, lane, op)| known == root && (*lane, *op) == (0, 0));
+        let is_param =
+            |root: &Root| trace.declared.iter().any(|(known, lane, op)| known == root && (*lane, *op) == (0, 0));
         touch(trace, at).is_some_and(|(path, ..)| matches!(path.root, Root::Global(..)) || is_param(&path.root))
     };
     let half = |free: At, locked: At| free.0 == 0 && !holds(free) && holds(locked) && is_given(free);

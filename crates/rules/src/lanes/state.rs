@@ -263,7 +263,8 @@ fn merged(one: Option<State>, other: State) -> Option<State> {
         return Some(other);
     }
     one.locks.retain(|lock| other.locks.contains(lock));
-    let begins_fewer = |a: &State, b: &State| a.started.len() < b.started.len() && a.started.iter().all(|it| b.started.contains(it));
+    let begins_fewer =
+        |a: &State, b: &State| a.started.len() < b.started.len() && a.started.iter().all(|it| b.started.contains(it));
     // Who has started nothing has nothing to wait for.
     if begins_fewer(&one, &other) {
         one.gained.clone_from(&other.gained);

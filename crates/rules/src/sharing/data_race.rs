@@ -43,6 +43,11 @@
 //!     return len(await asyncio.to_thread(stats.compress, data))
 //! ```
 //!
+//! In Go every function that is started by `go` runs beside its starter, on all variables that both see: captured variables, named
+//! results, `err`, slices that grow, mappings, fields. Ordered are: what comes before the `go` statement, a send or close and the receive
+//! that gets it, `Done` and `Wait`, `errgroup`'s `Wait`, `Once`, atomics, and what both do under one lock. Elements of a slice under
+//! computed indices are taken for different ones.
+//!
 //! ## What one observes
 //! - Counts that are a little too low, very seldom.
 //! - `RuntimeError: dictionary changed size during iteration` in code that has no await in its loop.

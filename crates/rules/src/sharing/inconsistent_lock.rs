@@ -54,6 +54,9 @@
 //!
 //! A line that comes while `_send` is waiting is appended to the list that is then replaced: it is never sent.
 //!
+//! In Go: a field or variable that two functions or more use under one lock, one of them to change it, is used elsewhere without that lock.
+//! Functions whose callers hold it, and objects that nobody else has yet, are left alone.
+//!
 //! ## What one observes
 //! - Changes that vanish although "everything is locked": a reset that has no effect, a line never sent, a removed
 //!   entry that is there again.

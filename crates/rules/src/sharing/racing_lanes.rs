@@ -43,9 +43,7 @@ fn finding(ctx: &Context<'_>, rule: &'static Rule, trace: &Trace, race: &Race) -
         let other = if race.first.0 > 0 && race.second.0 > 0 { "another goroutine" } else { who(race.second.0) };
         format!("{} {} `{object}` here while {other} {} it", who(race.first.0), verb(&first.does), verb(&second.does))
     };
-    let symbol = |op: &crate::lanes::Op| {
-        crate::context::symbol(ctx.program.module(op.function.file), op.function.id)
-    };
+    let symbol = |op: &crate::lanes::Op| crate::context::symbol(ctx.program.module(op.function.file), op.function.id);
     let step = |task: usize, op: &crate::lanes::Op, does: &str| Step {
         task,
         at: op.at,
@@ -64,14 +62,16 @@ fn finding(ctx: &Context<'_>, rule: &'static Rule, trace: &Trace, race: &Race) -
     let witness = Witness { tasks: vec!["A", "B"], object: object.clone(), steps };
     let confidence = if race.is_doubtful {
         Confidence::Possible
-    } else if matches!(race.path.root, Root::Local(..)) { Confidence::Certain } else { Confidence::Likely };
+    } else if matches!(race.path.root, Root::Local(..)) {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
     let help = format!(
         "guard `{object}` with one `sync.Mutex` on both sides, hand the value over a channel, or wait for the goroutine (`WaitGroup.Wait`, a receive) before the other side touches it"
     );
-    let mut finding = Finding::new(rule, first.at, symbol(first), message)
-        .confidence(confidence)
-        .help(help)
-        .shape(object);
+    let mut finding =
+        Finding::new(rule, first.at, symbol(first), message).confidence(confidence).help(help).shape(object);
     if !is_self {
         finding = finding.related(second.at, format!("the other side {} it here", verb(&second.does)));
     }

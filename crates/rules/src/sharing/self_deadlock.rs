@@ -37,6 +37,9 @@
 //!             return await self.balance()
 //! ```
 //!
+//! In Go: a mutex is taken by the goroutine that has it, also through calls on the same object. A lock for reading that is taken twice
+//! waits for itself only when a writer comes in between, and is `possible`.
+//!
 //! ## What one observes
 //! - A request that never answers, and then every other one that needs the lock. No error, no CPU.
 //! - With semaphores, pools and queues: it works for months, and stops at the first peak, when all permits, threads or

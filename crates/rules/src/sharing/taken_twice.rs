@@ -26,9 +26,13 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
             let (Does::Locks { path, .. }, true) = (&again.does, before.at.file == ctx.file) else { continue };
             let lock = path_text(ctx.program, path);
             let message = if twice.is_shared {
-                format!("`{lock}` is taken for reading here, and again before it is given back: with somebody waiting to write in between, neither goes on")
+                format!(
+                    "`{lock}` is taken for reading here, and again before it is given back: with somebody waiting to write in between, neither goes on"
+                )
             } else {
-                format!("`{lock}` is taken here, and again by the same goroutine before it is given back: it waits for itself")
+                format!(
+                    "`{lock}` is taken here, and again by the same goroutine before it is given back: it waits for itself"
+                )
             };
             let at = if again.at.file == ctx.file && again.function == before.function { again.at } else { before.at };
             let confidence = if twice.is_shared { Confidence::Possible } else { Confidence::Likely };

@@ -11,12 +11,15 @@ pub(super) fn check(ctx: &Context<'_>, rule: &'static Rule, found: &mut Vec<Find
         let does = if one.write { "changed" } else { "read" };
         let (name, guard) = (&one.name, &one.guard);
         let message = if one.is_held_to_read {
-            format!("`{name}` is changed here with {guard} held for reading only: others may hold it so at the same time")
+            format!(
+                "`{name}` is changed here with {guard} held for reading only: others may hold it so at the same time"
+            )
         } else {
             format!("`{name}` is {does} here without {guard}, under which it is changed elsewhere")
         };
-        let certainty = if one.write || one.is_mapping { Confidence::Likely } else { Confidence::Possible };
-        let severity = if one.is_mapping { Severity::Error } else { rule.severity };
+        // What is set as a whole may be set before anybody else has it.
+        let certainty = if one.is_content { Confidence::Likely } else { Confidence::Possible };
+        let severity = if one.is_content { Severity::Error } else { rule.severity };
         let finding = Finding::new(rule, one.at, ctx.symbol(one.function), message)
             .severity(severity)
             .confidence(certainty)
