@@ -14,15 +14,15 @@
 //! func work(n int) {}
 //!
 //! func all(jobs []int) {
-//! 	var wg sync.WaitGroup
-//! 	for _, job := range jobs {
-//! 		go func() {
-//! 			wg.Add(1)
-//! 			defer wg.Done()
-//! 			work(job)
-//! 		}()
-//! 	}
-//! 	wg.Wait()
+//!     var wg sync.WaitGroup
+//!     for _, job := range jobs {
+//!         go func() {
+//!             wg.Add(1)
+//!             defer wg.Done()
+//!             work(job)
+//!         }()
+//!     }
+//!     wg.Wait()
 //! }
 //! ```
 //!
@@ -44,15 +44,15 @@
 //! func work(n int) {}
 //!
 //! func all(jobs []int) {
-//! 	var wg sync.WaitGroup
-//! 	for _, job := range jobs {
-//! 		wg.Add(1)
-//! 		go func() {
-//! 			defer wg.Done()
-//! 			work(job)
-//! 		}()
-//! 	}
-//! 	wg.Wait()
+//!     var wg sync.WaitGroup
+//!     for _, job := range jobs {
+//!         wg.Add(1)
+//!         go func() {
+//!             defer wg.Done()
+//!             work(job)
+//!         }()
+//!     }
+//!     wg.Wait()
 //! }
 //! ```
 //!

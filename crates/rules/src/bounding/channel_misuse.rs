@@ -13,12 +13,12 @@
 //! import "errors"
 //!
 //! func run(done chan struct{}, fail bool) error {
-//! 	defer close(done)
-//! 	if fail {
-//! 		close(done)
-//! 		return errors.New("failed")
-//! 	}
-//! 	return nil
+//!     defer close(done)
+//!     if fail {
+//!         close(done)
+//!         return errors.New("failed")
+//!     }
+//!     return nil
 //! }
 //! ```
 //!
@@ -35,25 +35,25 @@
 //! package main
 //!
 //! import (
-//! 	"errors"
-//! 	"sync"
+//!     "errors"
+//!     "sync"
 //! )
 //!
 //! type job struct {
-//! 	done chan struct{}
-//! 	once sync.Once
+//!     done chan struct{}
+//!     once sync.Once
 //! }
 //!
 //! func (j *job) stop() {
-//! 	j.once.Do(func() { close(j.done) })
+//!     j.once.Do(func() { close(j.done) })
 //! }
 //!
 //! func run(j *job, fail bool) error {
-//! 	defer j.stop()
-//! 	if fail {
-//! 		return errors.New("failed")
-//! 	}
-//! 	return nil
+//!     defer j.stop()
+//!     if fail {
+//!         return errors.New("failed")
+//!     }
+//!     return nil
 //! }
 //! ```
 //!

@@ -11,26 +11,26 @@
 //! package main
 //!
 //! import (
-//! 	"context"
-//! 	"time"
+//!     "context"
+//!     "time"
 //! )
 //!
 //! func slow() int {
-//! 	time.Sleep(time.Second)
-//! 	return 1
+//!     time.Sleep(time.Second)
+//!     return 1
 //! }
 //!
 //! func answer(ctx context.Context) (int, error) {
-//! 	result := make(chan int)
-//! 	go func() {
-//! 		result <- slow()
-//! 	}()
-//! 	select {
-//! 	case value := <-result:
-//! 		return value, nil
-//! 	case <-ctx.Done():
-//! 		return 0, ctx.Err()
-//! 	}
+//!     result := make(chan int)
+//!     go func() {
+//!         result <- slow()
+//!     }()
+//!     select {
+//!     case value := <-result:
+//!         return value, nil
+//!     case <-ctx.Done():
+//!         return 0, ctx.Err()
+//!     }
 //! }
 //! ```
 //!
@@ -48,26 +48,26 @@
 //! package main
 //!
 //! import (
-//! 	"context"
-//! 	"time"
+//!     "context"
+//!     "time"
 //! )
 //!
 //! func slow() int {
-//! 	time.Sleep(time.Second)
-//! 	return 1
+//!     time.Sleep(time.Second)
+//!     return 1
 //! }
 //!
 //! func answer(ctx context.Context) (int, error) {
-//! 	result := make(chan int, 1)
-//! 	go func() {
-//! 		result <- slow()
-//! 	}()
-//! 	select {
-//! 	case value := <-result:
-//! 		return value, nil
-//! 	case <-ctx.Done():
-//! 		return 0, ctx.Err()
-//! 	}
+//!     result := make(chan int, 1)
+//!     go func() {
+//!         result <- slow()
+//!     }()
+//!     select {
+//!     case value := <-result:
+//!         return value, nil
+//!     case <-ctx.Done():
+//!         return 0, ctx.Err()
+//!     }
 //! }
 //! ```
 //!

@@ -10,19 +10,19 @@
 //! package main
 //!
 //! import (
-//! 	"context"
-//! 	"errors"
-//! 	"time"
+//!     "context"
+//!     "errors"
+//!     "time"
 //! )
 //!
 //! func check(ctx context.Context, fail bool) error {
-//! 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-//! 	if fail {
-//! 		return errors.New("failed")
-//! 	}
-//! 	<-ctx.Done()
-//! 	cancel()
-//! 	return nil
+//!     ctx, cancel := context.WithTimeout(ctx, time.Minute)
+//!     if fail {
+//!         return errors.New("failed")
+//!     }
+//!     <-ctx.Done()
+//!     cancel()
+//!     return nil
 //! }
 //! ```
 //!
@@ -39,19 +39,19 @@
 //! package main
 //!
 //! import (
-//! 	"context"
-//! 	"errors"
-//! 	"time"
+//!     "context"
+//!     "errors"
+//!     "time"
 //! )
 //!
 //! func check(ctx context.Context, fail bool) error {
-//! 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-//! 	defer cancel()
-//! 	if fail {
-//! 		return errors.New("failed")
-//! 	}
-//! 	<-ctx.Done()
-//! 	return nil
+//!     ctx, cancel := context.WithTimeout(ctx, time.Minute)
+//!     defer cancel()
+//!     if fail {
+//!         return errors.New("failed")
+//!     }
+//!     <-ctx.Done()
+//!     return nil
 //! }
 //! ```
 //!

@@ -106,7 +106,7 @@ enum Given {
 /// What is called.
 enum Called {
     Body(FunctionRef, Option<Rc<Frame>>, Option<ExprId>),
-    Model(Call),
+    Model(Box<Call>),
     Builtin(Name),
     Conversion,
     Unknown,
@@ -624,8 +624,8 @@ impl<'p> Builder<'_, 'p> {
                 Called::Builtin(Name::new(path.last_segment()))
             }
             other => match program.model_of(other) {
-                Some(model) => Called::Model(model.clone()),
-                None => self.by_name(module, callee).map_or(Called::Unknown, Called::Model),
+                Some(model) => Called::Model(Box::new(model.clone())),
+                None => self.by_name(module, callee).map_or(Called::Unknown, |model| Called::Model(Box::new(model))),
             },
         }
     }

@@ -55,7 +55,7 @@ impl<'t> Order<'t> {
         while let Some((parent, spawn)) = self.trace.lanes[current].parent {
             let loops = &self.spots[parent][spawn].loops;
             let repeated = loops.iter().any(|it| !self.is_declared_inside(of, parent, *it));
-            if repeated && !self.is_joined_in_loop(lane, current, parent, spawn, of) {
+            if repeated && !self.is_joined_in_loop(current, parent, spawn, of) {
                 return true;
             }
             current = parent;
@@ -66,8 +66,8 @@ impl<'t> Order<'t> {
     /// The variable comes to be anew in each round of a loop.
     pub fn is_declared_inside(&self, of: Root, lane: usize, in_loop: u32) -> bool {
         self.trace.declared.iter().any(|(root, at, op)| {
-            *root == of && *at == lane && self.spots[lane][*op].loops.contains(&in_loop)
-                || *root == of && self.is_below(*at, lane) && *at != lane
+            let is_inside = *at == lane && self.spots[lane][*op].loops.contains(&in_loop);
+            *root == of && (is_inside || *at != lane && self.is_below(*at, lane))
         })
     }
 
@@ -85,8 +85,7 @@ impl<'t> Order<'t> {
     }
 
     /// Each round of the loop in which a lane is started waits for it before the next one begins.
-    fn is_joined_in_loop(&self, lane: usize, child: usize, parent: usize, spawn: usize, of: Root) -> bool {
-        let _ = lane;
+    fn is_joined_in_loop(&self, child: usize, parent: usize, spawn: usize, of: Root) -> bool {
         let loops = &self.spots[parent][spawn].loops;
         let Some(outermost) = loops.iter().find(|it| !self.is_declared_inside(of, parent, **it)) else { return false };
         let ops = &self.trace.lanes[parent].ops;
@@ -203,7 +202,7 @@ impl<'t> Order<'t> {
         let later = signs(here.1..ops.len());
         let follows = later.iter().any(|at| !self.are_apart(here, (lane, *at)));
         if !follows {
-            return self.hands_on(lane, behind, what, path, count);
+            return self.hands_on(lane, behind, what, path);
         }
         let counts_all =
             matches!(what, Gained::Awaited | Gained::Drained | Gained::Handled | Gained::Locked | Gained::Sent);
@@ -214,7 +213,7 @@ impl<'t> Order<'t> {
     }
 
     /// A lane that it starts behind the position, and that starts nothing else, gives the sign for it: `go func() { wg.Wait(); close(done) }()`.
-    fn hands_on(&self, lane: usize, behind: usize, what: Gained, path: &Path, count: u32) -> bool {
+    fn hands_on(&self, lane: usize, behind: usize, what: Gained, path: &Path) -> bool {
         let others = self.trace.lanes.iter().enumerate();
         let mut others = others.filter(|(other, it)| *other != lane && it.parent.is_some());
         others.any(|(other, it)| {
@@ -223,12 +222,12 @@ impl<'t> Order<'t> {
                 !(*kind == what && *waited == path) && *kind != Gained::Handled && *kind != Gained::Sent
             });
             waits.any(|(at, (kind, waited))| {
-                self.signs_directly(lane, behind, kind, waited) && self.signs_after(other, at, what, path, count)
+                self.signs_directly(lane, behind, kind, waited) && self.signs_after(other, at, what, path)
             })
         })
     }
 
-    fn signs_after(&self, lane: usize, behind: usize, what: Gained, path: &Path, _count: u32) -> bool {
+    fn signs_after(&self, lane: usize, behind: usize, what: Gained, path: &Path) -> bool {
         let ops = &self.trace.lanes[lane].ops[behind..];
         ops.iter().any(|op| match (&op.does, what) {
             (Does::Sends(sent) | Does::Closes(sent), Gained::Received | Gained::Drained) => sent == path,
@@ -240,7 +239,7 @@ impl<'t> Order<'t> {
     fn signs_directly(&self, lane: usize, behind: usize, what: Gained, path: &Path) -> bool {
         let counted = self.trace.lanes[lane].counted.as_ref();
         let is_counted = what == Gained::Awaited && counted == Some(path);
-        is_counted || self.signs_after(lane, behind.min(self.trace.lanes[lane].ops.len()), what, path, 1)
+        is_counted || self.signs_after(lane, behind.min(self.trace.lanes[lane].ops.len()), what, path)
     }
 
     /// How much the channel holds.

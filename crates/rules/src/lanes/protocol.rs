@@ -67,7 +67,7 @@ pub(crate) fn kept(trace: &Trace) -> Vec<Kept> {
             let taken = lane.ops[..at].iter().rposition(is_lock);
             let others = trace.lanes.iter().skip(1).flat_map(|lane| &lane.ops);
             let is_given_back_later = lane.ops.iter().any(|op| op.at_exit.is_some() && is_unlock(op));
-            let is_given_back_elsewhere = others.clone().any(|op| is_unlock(op))
+            let is_given_back_elsewhere = others.clone().any(is_unlock)
                 || others.clone().any(|op| matches!(&op.does, Does::Handles(it) if it.touches(path)));
             let is_given_back = lane.ops.iter().any(|op| op.at_exit.is_none() && is_unlock(op) && op.function == own);
             let Some(taken) = taken.filter(|taken| lane.ops[*taken].function == own) else { continue };
