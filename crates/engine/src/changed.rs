@@ -3,7 +3,7 @@
 //! Both are analysed as a whole, since a change shows where it was not made: an untouched caller of a helper that blocks
 //! now. Modules of files that are the same in both are lowered once.
 
-use crate::lower::{Kept, own_name};
+use crate::lower::{Kept, Part, own_name};
 use crate::{Engine, Linked, Options, Outcome, baseline};
 use racewalk_project::{Changes, Disk, Failure, Project, Vocabulary};
 use racewalk_report::ChangedSince;
@@ -48,7 +48,8 @@ impl Linked {
         let mut kept = Kept::default();
         for (unit, module) in self.units.into_iter().zip(self.program.into_modules()) {
             let file = &project.files[unit.file];
-            if changes.spares(&file.path) && !file.is_installed() {
+            let is_whole = !matches!(unit.part, Part::Files(_));
+            if is_whole && changes.spares(&file.path) && !file.is_installed() {
                 let key = (file.path.clone(), own_name(file).to_owned());
                 kept.entry(key).or_default().push((unit, module));
             }

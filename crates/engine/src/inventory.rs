@@ -251,8 +251,9 @@ impl Places<'_> {
 
     fn location(&self, place: Place) -> Location {
         let unit = self.unit(place.file);
-        let file = &self.project.files[unit.file];
-        let text = self.texts[place.file.index()].get_or_init(|| lower::text(self.disk, file, unit));
+        let files = &self.project.files;
+        let file = &files[unit.file_at(place.span.start)];
+        let text = self.texts[place.file.index()].get_or_init(|| lower::text(self.disk, files, unit));
         let at = text.position(place.span.start);
         let cell = unit.part.line(at.line).1;
         let at = unit.part.position(at);

@@ -12,6 +12,7 @@ mod inventory;
 mod lower;
 mod measure;
 mod models;
+mod packages;
 mod present;
 mod prove;
 mod selection;

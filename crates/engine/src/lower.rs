@@ -1,6 +1,7 @@
 //! Reading and lowering all files, in parallel.
 
 use crate::costs::Files;
+use crate::packages;
 use racewalk_ir::{Event, Module, Name};
 use racewalk_javascript::Syntax;
 use racewalk_project::{Disk, Kind, SourceFile, markdown};
@@ -28,6 +29,8 @@ pub(crate) enum Part {
     Whole,
     /// The code cells of a notebook: the line where each starts, and its number.
     Cells(Vec<(u32, u32)>),
+    /// All of several files, joined.
+    Files(Vec<Piece>),
     /// A code block.
     Block {
         /// Its position among the blocks.
@@ -37,6 +40,30 @@ pub(crate) enum Part {
         /// How far it is indented.
         indent: u32,
     },
+}
+
+/// A file that is a part of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The file, in the project's list.
+    pub(crate) file: usize,
+    /// Where its text begins in the module's, in bytes.
+    pub(crate) start: u32,
+    /// The line of the module's text that is its first.
+    pub(crate) first_line: u32,
+}
+
+impl Unit {
+    /// The file that this place of the module stands in.
+    pub(crate) fn file_at(&self, offset: u32) -> usize {
+        match &self.part {
+            Part::Files(pieces) => {
+                let after = pieces.partition_point(|piece| piece.start <= offset);
+                pieces[..after].last().map_or(self.file, |piece| piece.file)
+            }
+            _ => self.file,
+        }
+    }
 }
 
 /// All modules of a program. `units` and `modules` go in step.
@@ -58,6 +85,7 @@ type Parts = Vec<(Unit, Module)>;
 pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept, costs: &Files) -> Lowered {
     let kept: Vec<_> = files.iter().map(|file| kept.remove(&(file.path.clone(), own_name(file).to_owned()))).collect();
     let lower = |((index, file), kept): ((usize, &SourceFile), Option<Parts>)| match kept {
+        _ if file.kind == Kind::Go => Ok(Vec::new()),
         Some(kept) => Ok(kept.into_iter().map(|(unit, module)| (Unit { file: index, ..unit }, module)).collect()),
         None => lower_file(disk, file, index, costs),
     };
@@ -73,6 +101,15 @@ pub(crate) fn lower(disk: &Disk, files: &[SourceFile], mut kept: Kept, costs: &F
             Err(reason) if file.reported => all.skipped.push(Skipped { path: file.shown.clone(), line: 0, reason }),
             Err(_) => {}
         }
+    }
+    let directories = packages::directories(disk, files);
+    let lowered: Vec<packages::Lowered> =
+        directories.par_iter().map(|directory| packages::lower(disk, files, directory, costs)).collect();
+    for directory in lowered {
+        let (units, modules): (Vec<Unit>, Vec<Module>) = directory.parts.into_iter().unzip();
+        all.units.extend(units);
+        all.modules.extend(modules);
+        all.skipped.extend(directory.skipped);
     }
     all
 }
@@ -110,7 +147,7 @@ pub(crate) fn parts(disk: &Disk, file: &SourceFile) -> Result<Vec<(Part, String)
             Some(why) => Err(why.to_owned()),
             None => Ok(vec![(Part::Whole, text)]),
         },
-        Kind::Source | Kind::Stub => Ok(vec![(Part::Whole, text)]),
+        Kind::Source | Kind::Stub | Kind::Go => Ok(vec![(Part::Whole, text)]),
         Kind::Notebook => {
             let notebook =
                 notebook_source(&text).map_err(|reason| format!("not a notebook that can be read: {reason}"))?;
@@ -121,8 +158,11 @@ pub(crate) fn parts(disk: &Disk, file: &SourceFile) -> Result<Vec<(Part, String)
 }
 
 /// The text of a module, read again: few are asked for after lowering, so none is kept.
-pub(crate) fn text(disk: &Disk, file: &SourceFile, unit: &Unit) -> SourceText {
-    let parts = parts(disk, file).unwrap_or_default();
+pub(crate) fn text(disk: &Disk, files: &[SourceFile], unit: &Unit) -> SourceText {
+    if let Part::Files(pieces) = &unit.part {
+        return packages::text(disk, files, pieces);
+    }
+    let parts = parts(disk, &files[unit.file]).unwrap_or_default();
     let text = parts.into_iter().find(|(part, _)| *part == unit.part).map(|(_, text)| text);
     SourceText::new(text.unwrap_or_default())
 }
@@ -132,7 +172,7 @@ pub(crate) fn shown(disk: &Disk, path: &Path, kind: Kind) -> Result<Shown, Strin
     let text = disk.read_text(path)?;
     let (text, cells) = match kind {
         Kind::Notebook => notebook_source(&text).map(|notebook| (notebook.text, notebook.cells))?,
-        Kind::Source | Kind::Stub | Kind::Markdown | Kind::Script => (text, Vec::new()),
+        Kind::Source | Kind::Stub | Kind::Markdown | Kind::Script | Kind::Go => (text, Vec::new()),
     };
     Ok(Shown { text: SourceText::new(text), cells })
 }
@@ -143,6 +183,7 @@ pub(crate) fn parse_only(disk: &Disk, files: &[SourceFile]) {
         for (part, text) in parts(disk, file).unwrap_or_default() {
             match script(file, &text) {
                 Some(source) => racewalk_javascript::parse(source),
+                None if file.kind == Kind::Go => racewalk_go::parse(&text),
                 None => parse_python(source(file, &part, &text)),
             };
         }

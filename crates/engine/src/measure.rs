@@ -77,7 +77,7 @@ fn calls_of(
         return Vec::new();
     }
     let source = &files[unit.file];
-    let text = lower::text(disk, source, unit);
+    let text = lower::text(disk, files, unit);
     let answer = |(span, function, operand): (Span, FunctionId, ExprId)| {
         let (answer, why) = judge(program, &evaluator, evaluator.eval(function, operand));
         let at = unit.part.position(text.position(span.start));

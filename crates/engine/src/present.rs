@@ -5,7 +5,7 @@ use crate::lower::{self, Part, Unit};
 use crate::selection::Selection;
 use crate::suppress::{self, Judge};
 use crate::{Options, Outcome};
-use racewalk_ir::{FunctionKind, Module, Span};
+use racewalk_ir::{FunctionKind, Module, Span, SyntaxProblem};
 use racewalk_link::{FileId, Program};
 use racewalk_project::{Disk, Project, SourceFile, Vocabulary};
 use racewalk_report::{
@@ -33,9 +33,14 @@ struct Draft<'a> {
 }
 
 impl Check<'_> {
-    /// The file of a module.
+    /// The file of a module; of one that is made of several, the first that is reported on.
     pub(crate) fn file(&self, unit: &Unit) -> &SourceFile {
         &self.project.files[unit.file]
+    }
+
+    /// The file that a place of a module stands in.
+    fn file_at(&self, unit: &Unit, span: Span) -> &SourceFile {
+        &self.project.files[unit.file_at(span.start)]
     }
 
     /// The report on a program in which the rules have found this.
@@ -58,7 +63,8 @@ impl Check<'_> {
     fn wanted(&self, program: &Program, units: &[Unit], mut found: Vec<Raw>) -> Vec<Raw> {
         found.retain(|raw| {
             let unit = raw.at.file.0 as usize;
-            program.reported[unit] && self.selection.wants(raw.rule, &self.file(&units[unit]).path)
+            let file = self.file_at(&units[unit], raw.at.span);
+            program.reported[unit] && file.reported && self.selection.wants(raw.rule, &file.path)
         });
         found
     }
@@ -82,7 +88,7 @@ impl Check<'_> {
     fn texts(&self, units: &[Unit], needed: &FxHashSet<u32>) -> FxHashMap<u32, SourceText> {
         let read = |index: &u32| {
             let unit = &units[*index as usize];
-            (*index, lower::text(self.disk, self.file(unit), unit))
+            (*index, lower::text(self.disk, &self.project.files, unit))
         };
         needed.par_iter().map(read).collect()
     }
@@ -113,25 +119,36 @@ impl Check<'_> {
         let mut last_file = None;
         let modules = view.units.iter().zip(view.program.modules()).enumerate();
         for (index, (unit, module)) in modules.filter(|(_, (unit, _))| self.file(unit).reported) {
-            summary.files += usize::from(last_file.replace(unit.file) != Some(unit.file));
+            summary.files += match &unit.part {
+                Part::Files(pieces) => pieces.iter().filter(|piece| self.project.files[piece.file].reported).count(),
+                _ => usize::from(last_file.replace(unit.file) != Some(unit.file)),
+            };
             summary.lines += unit.lines;
             let functions = module.functions.iter().filter(|function| function.kind == FunctionKind::Function);
             summary.functions += functions.clone().count();
             summary.async_functions += functions.filter(|function| function.is_async).count();
             let text = view.texts.get(&(index as u32));
-            summary.skipped.extend(text.and_then(|text| self.syntax_problem(unit, module, text)));
+            summary.skipped.extend(text.into_iter().flat_map(|text| self.syntax_problems(unit, module, text)));
         }
         summary.skipped.sort_by(|a, b| (&a.path, a.line, &a.reason).cmp(&(&b.path, b.line, &b.reason)));
         summary
     }
 
-    fn syntax_problem(&self, unit: &Unit, module: &Module, text: &SourceText) -> Option<Skipped> {
-        let problem = module.problems.first()?;
-        let (line, cell) = unit.part.line(text.position(problem.span.start).line);
-        let cell = cell.map_or_else(String::new, |cell| format!("cell {cell}: "));
+    /// The first problem of each file that a module is made of.
+    fn syntax_problems(&self, unit: &Unit, module: &Module, text: &SourceText) -> Vec<Skipped> {
+        let mut last_file = None;
+        let first = module.problems.iter().filter(|problem| {
+            let file = unit.file_at(problem.span.start);
+            self.project.files[file].reported && last_file.replace(file) != Some(file)
+        });
         let outcome = if module.exprs.is_empty() { "nothing of it was analysed" } else { "the rest was analysed" };
-        let reason = format!("{cell}{}; {outcome}", problem.message);
-        Some(Skipped { path: self.file(unit).shown.clone(), line, reason })
+        let skipped = |problem: &SyntaxProblem| {
+            let (line, cell) = unit.part.line(text.position(problem.span.start).line);
+            let cell = cell.map_or_else(String::new, |cell| format!("cell {cell}: "));
+            let reason = format!("{cell}{}; {outcome}", problem.message);
+            Skipped { path: self.file_at(unit, problem.span).shown.clone(), line, reason }
+        };
+        first.map(skipped).collect()
     }
 
     fn sources(&self, units: &[Unit], texts: FxHashMap<u32, SourceText>) -> Sources {
@@ -140,6 +157,14 @@ impl Check<'_> {
             let unit = &units[index as usize];
             let file = self.file(unit);
             let (text, cells) = match &unit.part {
+                Part::Files(pieces) => {
+                    for piece in pieces {
+                        let file = &self.project.files[piece.file];
+                        let text = SourceText::new(self.disk.read_text(&file.path).unwrap_or_default());
+                        sources.insert(file.shown.clone(), Shown { text, cells: Vec::new() });
+                    }
+                    continue;
+                }
                 Part::Whole => (text, Vec::new()),
                 Part::Cells(cells) => (text, cells.clone()),
                 Part::Block { .. } => {
@@ -157,6 +182,10 @@ impl Part {
     pub(crate) fn line(&self, line: u32) -> (u32, Option<u32>) {
         match self {
             Self::Whole => (line, None),
+            Self::Files(pieces) => {
+                let after = pieces.partition_point(|piece| piece.first_line <= line);
+                (pieces[..after].last().map_or(line, |piece| line - piece.first_line + 1), None)
+            }
             Self::Block { fence_line, .. } => (line + fence_line, None),
             Self::Cells(cells) => {
                 let at = cells.partition_point(|(start, _)| *start <= line);
@@ -182,8 +211,8 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn file(&self, file: FileId) -> &'a SourceFile {
-        self.check.file(&self.units[file.0 as usize])
+    fn file(&self, at: Place) -> &'a SourceFile {
+        self.check.file_at(&self.units[at.file.0 as usize], at.span)
     }
 
     fn range(&self, place: Place) -> (Range, Option<u32>) {
@@ -218,7 +247,7 @@ impl<'a> View<'a> {
 
     fn draft(&self, raw: Raw, hides: &impl Fn(&racewalk_rules::Rule) -> String) -> Draft<'a> {
         let (range, cell) = self.range(raw.at);
-        let file = self.file(raw.at.file);
+        let file = self.file(raw.at);
         let finding = Finding {
             rule: raw.rule.name.to_owned(),
             severity: self.check.selection.severity(raw.rule).unwrap_or(raw.severity),
@@ -244,13 +273,13 @@ impl<'a> View<'a> {
 
     fn related(&self, place: Place, message: String) -> Related {
         let (range, cell) = self.range(place);
-        Related { path: self.file(place.file).shown.clone(), range, cell, message }
+        Related { path: self.file(place).shown.clone(), range, cell, message }
     }
 
     fn hop(&self, hop: racewalk_rules::Hop) -> Hop {
         Hop {
             symbol: hop.symbol,
-            path: self.file(hop.at.file).shown.clone(),
+            path: self.file(hop.at).shown.clone(),
             line: self.line(hop.at),
             via: hop.via.to_owned(),
         }
@@ -266,7 +295,7 @@ impl<'a> View<'a> {
         let tasks: Vec<String> = witness.tasks.iter().map(|task| (*task).to_owned()).collect();
         let step = |step: racewalk_rules::Step| Step {
             task: tasks[step.task].clone(),
-            path: self.file(step.at.file).shown.clone(),
+            path: self.file(step.at).shown.clone(),
             line: self.line(step.at),
             symbol: step.symbol,
             does: step.does,

@@ -75,6 +75,17 @@ pub enum Event {
     EndDefer,
     /// A nested function comes to be.
     Define(FunctionId),
+    /// A call that runs beside what follows: by a thread of control of its own. Callee and arguments are evaluated here.
+    Spawn(ExprId),
+    /// A call that runs when the function is left, the last one first. Callee and arguments are evaluated here.
+    AtExit(ExprId),
+    /// A value goes into a channel.
+    Send(ExprId, ExprId),
+    /// A value comes out of a channel: the expression is [`crate::Expr::Received`].
+    Receive(ExprId),
+    /// The branch that follows waits for one of its arms: each begins with what is sent or received. `true` when one of them has
+    /// neither, so that nothing is waited for.
+    Select(bool),
     /// The function returns.
     Return(Option<ExprId>),
     /// A value is yielded.

@@ -156,6 +156,12 @@ pub enum Expr {
     YieldFrom(ExprId),
     /// `name := value`; the value.
     Bind(ExprId),
+    /// Where a value stands: a reference to it. As a type: a reference to values of the type.
+    Address(ExprId),
+    /// What a reference leads to.
+    Deref(ExprId),
+    /// What comes out of a channel.
+    Received(ExprId),
     /// Anything else.
     Opaque,
 }

@@ -30,6 +30,10 @@ pub struct Language {
     pub starts_at_call: bool,
     /// One thread serves all that a process is asked.
     pub has_one_thread: bool,
+    /// The class whose methods say what a lock does, where nothing is known of a lock but how its methods are called.
+    pub lock_class: Option<&'static str>,
+    /// Functions run side by side on several threads, and share all memory: two may touch it at the same instant.
+    pub shares_memory: bool,
     /// Awaiting what is no awaitable gives it as it is; else it is an error.
     pub awaits_anything: bool,
     /// Methods that nothing but a list has, by their names: they tell what they are called on.

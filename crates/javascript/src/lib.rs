@@ -41,6 +41,8 @@ pub static LANGUAGE: Language = Language {
     computing_elsewhere: "a worker thread",
     starts_at_call: true,
     has_one_thread: true,
+    lock_class: None,
+    shares_memory: false,
     awaits_anything: true,
     telling_methods: &["forEach", "flatMap", "some", "every"],
     route_methods: &["get", "post", "put", "patch", "delete", "all", "use", "options", "head"],

@@ -32,6 +32,9 @@ fn generic(path: &str) -> Option<Generic> {
     if let Some(name) = path.strip_prefix("globalThis.") {
         return generic_of_ecmascript(name);
     }
+    if let Some(name) = path.strip_prefix("universe.") {
+        return generic_of_universe(name);
+    }
     let module_of_types = ["typing.", "typing_extensions.", "collections.abc.", "collections.", "builtins.", "types."];
     let prefix = module_of_types.into_iter().find(|prefix| path.starts_with(prefix))?;
     Some(match &path[prefix.len()..] {
@@ -72,6 +75,17 @@ fn generic_of_ecmascript(name: &str) -> Option<Generic> {
     })
 }
 
+/// What the types say that are written with signs and words of the language.
+fn generic_of_universe(name: &str) -> Option<Generic> {
+    Some(match name {
+        "[]" | "[N]" => Generic::Collection,
+        "map" => Generic::Mapping,
+        "(,)" => Generic::Tuple,
+        "func" => Generic::Function,
+        _ => return None,
+    })
+}
+
 impl Evaluator<'_> {
     /// The type that an annotation declares, seen from this body.
     pub fn annotation(&self, function: FunctionId, expr: ExprId) -> Type {
@@ -92,6 +106,7 @@ impl Evaluator<'_> {
                 self.generic_annotation(function, base, arguments)
             }
             Expr::Map(_) => self.eval(function, expr),
+            Expr::Address(of) => self.annotation(function, of),
             _ => {
                 let named = self.eval(function, expr);
                 self.instance_of(named)

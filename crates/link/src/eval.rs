@@ -155,7 +155,10 @@ impl<'p> Evaluator<'p> {
             Expr::Lambda(id) => Type::Function(FunctionRef { file: self.file, id }),
             Expr::Literal(Literal::None) => Type::None,
             Expr::Literal(_) => Type::Plain,
-            Expr::Bind(value) | Expr::Spread(value) => self.eval(function, value),
+            Expr::Bind(value) | Expr::Spread(value) | Expr::Address(value) | Expr::Deref(value) => {
+                self.eval(function, value)
+            }
+            Expr::Received(channel) => self.received(self.eval(function, channel)),
             Expr::Yield(_) | Expr::YieldFrom(_) | Expr::Opaque => Type::DYNAMIC,
         }
     }
@@ -227,6 +230,17 @@ impl<'p> Evaluator<'p> {
                 self.result(getter, None)
             }
             Type::Plain => Type::Plain,
+            // With type arguments it is the same function.
+            Type::Function(_) | Type::Method(..) => container,
+            Type::Unknown(why) => Type::Unknown(why),
+            _ => Type::DYNAMIC,
+        }
+    }
+
+    /// What comes out of a channel.
+    fn received(&self, channel: Type) -> Type {
+        match channel {
+            Type::ExternalInstance(_, arguments) => arguments.as_slice().first().copied().unwrap_or(Type::DYNAMIC),
             Type::Unknown(why) => Type::Unknown(why),
             _ => Type::DYNAMIC,
         }

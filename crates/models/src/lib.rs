@@ -4,7 +4,7 @@ pub mod schema;
 mod type_spec;
 
 pub use schema::{
-    Blocks, Call, Class, ClassKind, Decorator, Ends, Entry, Exported, Joins, Position, Runs, Serves, Spawns,
+    Blocks, Call, Class, ClassKind, Decorator, Ends, Entry, Exported, Joins, Orders, Position, Runs, Serves, Spawns,
 };
 pub use type_spec::TypeSpec;
 

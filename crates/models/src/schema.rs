@@ -312,6 +312,45 @@ pub struct Call {
     /// What it gives names a new directory that is empty.
     #[serde(default)]
     pub makes_directory: bool,
+    /// What it does to the order between threads of control, with its receiver or (for a function) its first argument.
+    #[serde(default)]
+    pub orders: Option<Orders>,
+}
+
+/// What a call does to the order between threads of control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Orders {
+    /// Takes a lock for itself alone.
+    Locks,
+    /// Gives it back.
+    Unlocks,
+    /// Takes a lock that others may hold as well, as long as they only read.
+    LocksToRead,
+    /// Gives that back.
+    UnlocksFromReading,
+    /// One more has to end before a wait is over.
+    CountsUp,
+    /// One has ended.
+    CountsDown,
+    /// Waits until all have ended.
+    AwaitsAll,
+    /// Runs a function beside the caller, counted until it ends.
+    RunsCounted,
+    /// Runs a function the first time, and waits until it has run.
+    RunsOnce,
+    /// Reads or changes a variable in one step that others see whole.
+    Atomic,
+    /// Waits to be woken, without the lock that it has meanwhile.
+    AwaitsWaking,
+    /// Wakes who waits.
+    Wakes,
+    /// Gives something that ends by a signal or a deadline, and the function that sends the signal.
+    GivesCancel,
+    /// Gives a channel that is closed when the receiver ends.
+    GivesEnd,
+    /// Gives a channel on which the time comes.
+    GivesTime,
 }
 
 /// A parameter, by position (from 0) or by name.

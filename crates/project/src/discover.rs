@@ -54,6 +54,8 @@ pub enum Kind {
     Markdown,
     /// JavaScript or TypeScript, in any of its forms.
     Script,
+    /// Go: a part of the package that its directory is.
+    Go,
 }
 
 /// A file of the program.
@@ -266,13 +268,7 @@ impl Search<'_> {
             let found = walk(self.disk, path, None, self.exclude);
             self.take(path, found, &root, true);
         } else {
-            let found = match other_language(path) {
-                Some(language) => {
-                    let reason = format!("{language} is not analysed yet");
-                    Found { skipped: vec![(path.to_owned(), reason)], ..Found::default() }
-                }
-                None => Found { files: vec![path.to_owned()], ..Found::default() },
-            };
+            let found = Found { files: vec![path.to_owned()], ..Found::default() };
             self.take(path, found, &root, true);
         }
     }
@@ -336,7 +332,7 @@ impl Search<'_> {
         let rooted = relative(&path, &origin.top);
         let kind = Kind::of(&path);
         let names = match kind {
-            Kind::Script => vec![script_name(&rooted)],
+            Kind::Script | Kind::Go => vec![script_name(&rooted)],
             _ => self.layout.names(&path, &origin.top),
         };
         SourceFile {
@@ -352,15 +348,6 @@ impl Search<'_> {
     }
 }
 
-/// The language that a file's ending names, when it is none that is analysed. A file without a telling ending may well be
-/// a script.
-fn other_language(path: &Path) -> Option<&'static str> {
-    match path.extension()?.to_str()? {
-        "go" => Some("Go"),
-        _ => None,
-    }
-}
-
 impl Kind {
     /// What a file holds, by its name.
     pub fn of(path: &Path) -> Self {
@@ -368,6 +355,7 @@ impl Kind {
             Some("pyi") => Self::Stub,
             Some("ipynb") => Self::Notebook,
             Some("md" | "markdown") => Self::Markdown,
+            Some("go") => Self::Go,
             Some("js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "vue" | "svelte") => Self::Script,
             _ => Self::Source,
         }

@@ -29,6 +29,7 @@ impl Block<'_> {
             "tsx" => Some("tsx"),
             "vue" => Some("vue"),
             "svelte" => Some("svelte"),
+            "go" => Some("go"),
             _ => None,
         }
     }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Files that mark a directory as the root of a project.
-pub(crate) const MARKERS: [&str; 5] = ["racewalk.toml", "pyproject.toml", "setup.py", "setup.cfg", ".git"];
+pub(crate) const MARKERS: [&str; 6] = ["racewalk.toml", "pyproject.toml", "setup.py", "setup.cfg", "go.mod", ".git"];
 
 /// The endings of files that are looked at without being named.
-pub(crate) const SOURCE_ENDINGS: [&str; 13] =
-    ["py", "pyi", "ipynb", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "vue", "svelte"];
+pub(crate) const SOURCE_ENDINGS: [&str; 14] =
+    ["py", "pyi", "ipynb", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "vue", "svelte", "go"];
 
 /// What a package says of itself.
 const MANIFEST: &str = "package.json";

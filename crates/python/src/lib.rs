@@ -32,6 +32,8 @@ pub static LANGUAGE: Language = Language {
     computing_elsewhere: "a process pool (`loop.run_in_executor(process_pool, …)`): a thread would not free the CPU",
     starts_at_call: false,
     has_one_thread: false,
+    lock_class: None,
+    shares_memory: false,
     awaits_anything: false,
     telling_methods: &[],
     route_methods: &[],

@@ -86,9 +86,14 @@ pub(crate) struct Shared {
     pub stored: Stored,
     /// What annotations claim.
     pub claims: Claims,
+    /// For each file: the variables that several functions see, or that references may lead to; once somebody has asked.
+    pub captured: Vec<OnceLock<Captured>>,
     /// What all this costs, when somebody wants to know.
     pub meter: Meter,
 }
+
+/// Variables of a file's functions.
+pub(crate) type Captured = FxHashSet<(FunctionId, racewalk_ir::SymbolId)>;
 
 impl Shared {
     pub fn new(program: &Program, meter: Meter) -> Self {
@@ -113,6 +118,7 @@ impl Shared {
             hears_rejections: floating_promise::hears_rejections(program),
             stored: meter.part("what is stored outside", || Stored::new(program)),
             claims: Claims::new(program),
+            captured: program.files().map(|_| OnceLock::new()).collect(),
             meter,
         }
     }

@@ -11,6 +11,7 @@ mod fate;
 mod finding;
 mod homes;
 mod inventory;
+mod lanes;
 mod looping;
 mod meter;
 mod outside;
@@ -48,7 +49,10 @@ pub fn all() -> &'static [&'static Rule] {
         &awaiting::missing_await::RULE,
         &awaiting::serial_await::RULE,
         &awaiting::unnecessary_async::RULE,
+        &awaiting::waitgroup_misuse::RULE,
         &awaiting::wrapper_drops_await::RULE,
+        &bounding::channel_misuse::RULE,
+        &bounding::goroutine_leak::RULE,
         &bounding::no_timeout::RULE,
         &bounding::permit_leak::RULE,
         &bounding::unbounded_fan_out::RULE,
@@ -56,6 +60,7 @@ pub fn all() -> &'static [&'static Rule] {
         &cancelling::async_generator_cleanup::RULE,
         &cancelling::fail_fast_leak::RULE,
         &cancelling::ignored_context::RULE,
+        &cancelling::lost_cancel::RULE,
         &cancelling::orphaned_losers::RULE,
         &cancelling::swallowed_cancellation::RULE,
         &cancelling::swallowed_error::RULE,

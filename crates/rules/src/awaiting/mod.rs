@@ -12,4 +12,5 @@ pub(crate) mod floating_task;
 pub(crate) mod missing_await;
 pub(crate) mod serial_await;
 pub(crate) mod unnecessary_async;
+pub(crate) mod waitgroup_misuse;
 pub(crate) mod wrapper_drops_await;

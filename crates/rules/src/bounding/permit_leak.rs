@@ -29,6 +29,9 @@
 //!         return rows
 //! ```
 //!
+//! In Go: a mutex that the function gives back on some of its ways out, and not on another. What is given back by `defer`, by another
+//! goroutine or only elsewhere is left alone.
+//!
 //! ## What one observes
 //! - The service gets slower from failure to failure, and then answers nothing at all, although CPU, memory and the
 //!   database are idle. A restart helps, for a while.
@@ -117,7 +120,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "bound/permit-leak",
     question: Question::Bound,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
     summary: "a semaphore, lock or connection is acquired and, on some path, not given back",
     source: include_str!("permit_leak.rs"),
@@ -125,6 +128,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::kept_locks::check(ctx, &RULE, found);
+    }
     for function in ctx.functions() {
         let sites = ctx.program.sites(ctx.function_ref(function));
         let acquired: Vec<Acquired> = sites.iter().filter_map(|site| acquired(ctx, function, site)).collect();

@@ -17,6 +17,8 @@
 //!     return response.text
 //! ```
 //!
+//! In Go: a function that waits for channels takes a `context.Context` and never looks at it.
+//!
 //! ## What one observes
 //! - Calls take longer than the limit that one sees in the code.
 //! - Changing the limit changes nothing.
@@ -79,7 +81,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "cancel/ignored-context",
     question: Question::Cancel,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
     summary: "a function takes a time limit or a cancel scope and never looks at it",
     source: include_str!("ignored_context.rs"),
@@ -87,6 +89,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::unread_contexts::check(ctx, &RULE, found);
+    }
     for function in ctx.functions() {
         let body = ctx.module.function(function);
         if body.kind != FunctionKind::Function || !body.is_async || body.stub != Stub::No {

@@ -23,6 +23,8 @@
 //!     await asyncio.gather(store(client, one), store(client, other), return_exceptions=True)
 //! ```
 //!
+//! In Go: a goroutine that should write or send a result ends with `if err != nil { return }`, and nobody hears of the error.
+//!
 //! ## What one observes
 //! - "Done", and rows are missing. Nothing in the log.
 //! - A retry or a fallback that is written down and never happens.
@@ -100,7 +102,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "cancel/swallowed-error",
     question: Question::Cancel,
     severity: Severity::Warning,
-    languages: &["python", "javascript"],
+    languages: &["python", "javascript", "go"],
     on_by_default: true,
     summary: "the outcome of work that ran is dropped together with its error",
     source: include_str!("swallowed_error.rs"),
@@ -108,6 +110,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::lost_errors::check(ctx, &RULE, found);
+    }
     for function in ctx.functions() {
         if !ctx.module.function(function).is_async || is_cleanup_name(ctx.module.function(function).name) {
             continue;

@@ -368,7 +368,12 @@ impl<'p> Walk<'_, 'p> {
             | Event::Defer
             | Event::EndDefer
             | Event::Define(_)
-            | Event::Yield(_) => {}
+            | Event::Yield(_)
+            | Event::Spawn(_)
+            | Event::AtExit(_)
+            | Event::Send(..)
+            | Event::Receive(_)
+            | Event::Select(_) => {}
         }
     }
 

@@ -43,6 +43,11 @@
 //!     return len(await asyncio.to_thread(stats.compress, data))
 //! ```
 //!
+//! In Go every function that is started by `go` runs beside its starter, on all variables that both see: captured variables, named
+//! results, `err`, slices that grow, mappings, fields. Ordered are: what comes before the `go` statement, a send or close and the receive
+//! that gets it, `Done` and `Wait`, `errgroup`'s `Wait`, `Once`, atomics, and what both do under one lock. Elements of a slice under
+//! computed indices are taken for different ones.
+//!
 //! ## What one observes
 //! - Counts that are a little too low, very seldom.
 //! - `RuntimeError: dictionary changed size during iteration` in code that has no await in its loop.
@@ -185,9 +190,9 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/data-race",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
-    summary: "a thread and the event loop, or two threads, change the same state, and nothing orders them",
+    summary: "a thread and the event loop, two threads or goroutines change the same state, and nothing orders them",
     source: include_str!("data_race.rs"),
     check,
 };
@@ -229,6 +234,9 @@ enum Other {
 }
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::racing_lanes::check(ctx, &RULE, found);
+    }
     if is_test_module(ctx.module.name.as_str()) {
         return;
     }

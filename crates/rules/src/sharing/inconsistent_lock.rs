@@ -54,6 +54,9 @@
 //!
 //! A line that comes while `_send` is waiting is appended to the list that is then replaced: it is never sent.
 //!
+//! In Go: a field or variable that two functions or more use under one lock, one of them to change it, is used elsewhere without that lock.
+//! Functions whose callers hold it, and objects that nobody else has yet, are left alone.
+//!
 //! ## What one observes
 //! - Changes that vanish although "everything is locked": a reset that has no effect, a line never sent, a removed
 //!   entry that is there again.
@@ -172,7 +175,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/inconsistent-lock",
     question: Question::Share,
     severity: Severity::Warning,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
     summary: "state that a section guards with a lock while it waits is changed elsewhere without that lock",
     source: include_str!("inconsistent_lock.rs"),
@@ -180,6 +183,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::unguarded::check(ctx, &RULE, found);
+    }
     if ctx.shared.race.reliances.is_empty() || is_test_module(ctx.module.name.as_str()) {
         return;
     }

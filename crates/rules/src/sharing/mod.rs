@@ -12,12 +12,15 @@ pub(crate) mod lost_wakeup;
 pub(crate) mod misplaced_context;
 mod origin;
 mod peers;
+mod racing_lanes;
 pub(crate) mod self_deadlock;
 pub(crate) mod shared_default;
 pub(crate) mod shared_session;
 pub(crate) mod sleep_as_sync;
 pub(crate) mod stale_write;
 pub(crate) mod stampede;
+mod taken_twice;
+mod unguarded;
 mod written_back;
 
 use crate::context::Context;

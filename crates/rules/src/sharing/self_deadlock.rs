@@ -37,6 +37,9 @@
 //!             return await self.balance()
 //! ```
 //!
+//! In Go: a mutex is taken by the goroutine that has it, also through calls on the same object. A lock for reading that is taken twice
+//! waits for itself only when a writer comes in between, and is `possible`.
+//!
 //! ## What one observes
 //! - A request that never answers, and then every other one that needs the lock. No error, no CPU.
 //! - With semaphores, pools and queues: it works for months, and stops at the first peak, when all permits, threads or
@@ -164,7 +167,7 @@ pub(crate) static RULE: Rule = Rule {
     name: "share/self-deadlock",
     question: Question::Share,
     severity: Severity::Error,
-    languages: &["python"],
+    languages: &["python", "go"],
     on_by_default: true,
     summary: "a lock is acquired again by its holder, also through calls; or who holds it waits for somebody who needs it",
     source: include_str!("self_deadlock.rs"),
@@ -172,6 +175,9 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(ctx: &Context<'_>, found: &mut Vec<Finding>) {
+    if ctx.module.language.shares_memory {
+        return super::taken_twice::check(ctx, &RULE, found);
+    }
     for function in ctx.functions() {
         let Some(holds) = ctx.shared.race.locks.holds(ctx.function_ref(function)) else { continue };
         let mut search = Search { ctx, function, holds, reported: FxHashSet::default() };
