@@ -835,7 +835,11 @@ impl<'p> Builder<'_, 'p> {
             Some(Orders::CountsUp) => Does::CountsUp(path),
             Some(Orders::CountsDown) => Does::CountsDown(path),
             Some(Orders::AwaitsAll) => Does::Awaits(path),
-            Some(Orders::RunsOnce) => return self.once(frame, lane, call, &path, args, model),
+            Some(Orders::RunsOnce) => {
+                // What holds it may be a lock of its own as well.
+                let own = path.with(Part::Field(Name::new("once")));
+                return self.once(frame, lane, call, &own, args, model);
+            }
             Some(Orders::Atomic) => {
                 self.op(frame, lane, Does::Touches { path: path.clone(), write: true, atomic: true }, call);
                 Does::Handles(path)
@@ -897,6 +901,13 @@ impl<'p> Builder<'_, 'p> {
                         _ => Part::All,
                     };
                     self.touch(frame, lane, path.with(part), true, call);
+                }
+            }
+            "append" => {
+                for added in &args[1..] {
+                    if let Some((path, _)) = self.place(frame, *added) {
+                        self.trace.escaped.insert(path.root);
+                    }
                 }
             }
             "len" if is_mapping => {
