@@ -141,6 +141,7 @@
 //! - Objects of the call or the request.
 //! - A place without the lock that itself reads, awaits and writes back is reported as `share/lost-update`, one that
 //!   tests, awaits and acts as `share/check-then-act`.
+//! - Go, `possible`: what only constructors call, by their names, before anybody else has the object.
 //!
 //! ## Symptoms
 //! None of its own. Now and then `KeyError`, `ValueError` or `RuntimeError: dictionary changed size during iteration`
