@@ -234,7 +234,7 @@ def code_base(verdict, args):
     for tree in sorted(args.trees.iterdir()) if args.trees else []:
         if tree.is_dir() and same_code_base(tree, name, version):
             return tree
-    if version.startswith("sha1:"):
+    if version.startswith(("sha1:", "git:")):
         return None
     if args.offline:
         tree = args.bench / "trees" / f"{name}-{version}"
